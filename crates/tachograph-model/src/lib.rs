@@ -1,0 +1,1 @@
+//! The vocabulary of Tachograph: plans, runs, events, snapshots, units and digests.

@@ -1,0 +1,1 @@
+//! Pure derivation from a snapshot: analyse, render, verify.

@@ -1,0 +1,1 @@
+//! The outside world: clock, streaming clients, the native agent, worker processes, server control, sensors.

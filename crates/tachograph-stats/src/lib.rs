@@ -1,0 +1,1 @@
+//! Samples to estimates, each with its published source.

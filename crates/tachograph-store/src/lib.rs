@@ -1,0 +1,1 @@
+//! The study directory: append, seal, open, check, lock.

@@ -1,0 +1,1 @@
+//! Scripted servers on loopback, builders and planted corruptions for tests.
