@@ -1,0 +1,190 @@
+//! From a plan to its configurations and runs.
+//!
+//! Owns: the full factorial, randomised complete blocks, the seed of a block.
+//!
+//! Does not: execute anything.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::{Order, Plan};
+use crate::options::{OptionValue, Options, slug};
+use crate::run::{Arm, Configuration, ConfigurationId, Run, RunId};
+
+/// Returns the plan's configurations: baseline, A/A arm, factorial, extras.
+///
+/// The factorial varies the last factor (by name) fastest.
+pub fn configurations(plan: &Plan) -> Vec<Configuration> {
+    let with_common = |own: &Options| {
+        let mut options = plan.options.clone();
+        options.extend(own.clone());
+        options
+    };
+    let baseline = |id: &str, arm| Configuration {
+        id: ConfigurationId(id.to_owned()),
+        arm,
+        levels: Options::new(),
+        options: with_common(&plan.baseline.options),
+    };
+    let mut all = vec![baseline(ConfigurationId::BASELINE, Arm::Baseline)];
+    if plan.baseline.aa {
+        all.push(baseline(ConfigurationId::BASELINE_AA, Arm::BaselineAa));
+    }
+    all.extend(combinations(plan).into_iter().map(|levels| Configuration {
+        id: ConfigurationId(slug(&levels)),
+        arm: Arm::Chimera,
+        options: with_common(&levels),
+        levels,
+    }));
+    all.extend(plan.configurations.iter().map(|extra| Configuration {
+        id: ConfigurationId(extra.name.clone()),
+        arm: Arm::Chimera,
+        levels: Options::new(),
+        options: with_common(&extra.options),
+    }));
+    all
+}
+
+/// Returns every combination of the factors' levels, none if there is no factor.
+fn combinations(plan: &Plan) -> Vec<Options> {
+    if plan.factors.is_empty() {
+        return Vec::new();
+    }
+    let mut all = vec![Options::new()];
+    for (factor, levels) in &plan.factors {
+        all = all
+            .into_iter()
+            .flat_map(|partial| {
+                levels.iter().map(move |level| {
+                    let mut full = partial.clone();
+                    full.insert(factor.clone(), level.clone());
+                    full
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+/// Returns the plan's runs in the order of execution, block after block.
+///
+/// Each block holds every configuration once. With
+/// [`Order::RandomizedBlocks`] the order inside a block is a Fisher-Yates
+/// shuffle driven by `ChaCha20` with the plan's seed and the block's number as
+/// its stream, so it is the same on every machine and for every subset of
+/// blocks. All runs of a block carry the same `seed` option (unless the plan
+/// sets `seed` itself), so that a deterministic server answers alike.
+pub fn runs(plan: &Plan) -> Vec<Run> {
+    let configurations = configurations(plan);
+    let mut all = Vec::with_capacity(configurations.len() * plan.blocks as usize);
+    for block in 1..=plan.blocks {
+        let mut rng = ChaCha20Rng::seed_from_u64(plan.seed);
+        rng.set_stream(u64::from(block));
+        let server_seed = i64::from(rng.next_u32() >> 1);
+        let mut order: Vec<&Configuration> = configurations.iter().collect();
+        if plan.order == Order::RandomizedBlocks {
+            shuffle(&mut order, &mut rng);
+        }
+        for configuration in order {
+            let mut options = configuration.options.clone();
+            options.entry("seed".to_owned()).or_insert(OptionValue::Integer(server_seed));
+            let index = u32::try_from(all.len()).expect("parse bounds the number of runs");
+            all.push(Run {
+                index,
+                id: RunId { configuration: configuration.id.clone(), block },
+                arm: configuration.arm,
+                options,
+            });
+        }
+    }
+    all
+}
+
+/// Shuffles `items` (Fisher and Yates), without bias.
+fn shuffle<T>(items: &mut [T], rng: &mut ChaCha20Rng) {
+    for last in (1..items.len()).rev() {
+        let bound = last as u64 + 1;
+        // Draws above the largest multiple of `bound` would favour small values.
+        let zone = u64::MAX - u64::MAX % bound;
+        let draw = loop {
+            let draw = rng.next_u64();
+            if draw < zone {
+                break draw % bound;
+            }
+        };
+        items.swap(last, usize::try_from(draw).expect("a draw is below the slice's length"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::parse::parse;
+    use super::*;
+
+    fn plan(extra: &str) -> Plan {
+        let text = format!(
+            "schema = 'tachograph-plan/1'\nname = 't'\nblocks = 5\nseed = 111\n{extra}\n\
+             [[servers]]\nname = 'main'\nmodel = 'm'\nurl = 'http://127.0.0.1:1'\n\
+             [[agents]]\nname = 'analyst'\nserver = 'main'\n\
+             [baseline]\naa = true\n\
+             [factors]\nnum_gpu = [60, 80, 120]\nnum_ctx = [256, 512, 1024]\ntemperature = [0.6, 0.8]\n"
+        );
+        parse(&text).unwrap().plan
+    }
+
+    #[test]
+    fn each_block_holds_each_configuration_once_and_one_seed() {
+        let plan = plan("");
+        let runs = runs(&plan);
+        assert_eq!(runs.len(), 5 * (2 + 18));
+        for block in 1..=5 {
+            let of_block: Vec<&Run> = runs.iter().filter(|run| run.id.block == block).collect();
+            let ids: BTreeSet<_> = of_block.iter().map(|run| &run.id.configuration).collect();
+            assert_eq!(ids.len(), 20);
+            assert!(of_block.iter().all(|run| run.options["seed"] == of_block[0].options["seed"]));
+        }
+        assert_ne!(runs[0].options["seed"], runs[99].options["seed"]);
+        assert!(runs.iter().enumerate().all(|(at, run)| run.index as usize == at));
+    }
+
+    #[test]
+    fn order_follows_the_seed_and_differs_between_blocks() {
+        let order = |plan: &Plan| -> Vec<String> {
+            runs(plan).iter().map(|run| run.id.configuration.0.clone()).collect()
+        };
+        let first = plan("");
+        assert_eq!(order(&first), order(&first));
+        assert_ne!(order(&first)[..20], order(&first)[20..40]);
+        let other = Plan { seed: 112, ..first.clone() };
+        assert_ne!(order(&first), order(&other));
+        let written = Plan { order: Order::AsWritten, ..first };
+        assert_eq!(order(&written)[..20], order(&written)[20..40]);
+    }
+
+    #[test]
+    fn fewer_blocks_are_a_prefix_of_more_blocks() {
+        let long = plan("");
+        let short = Plan { blocks: 2, ..long.clone() };
+        assert_eq!(runs(&short)[..], runs(&long)[..40]);
+    }
+
+    #[test]
+    fn a_planned_seed_is_kept() {
+        let mut plan = plan("");
+        plan.options.insert("seed".to_owned(), OptionValue::Integer(7));
+        assert!(runs(&plan).iter().all(|run| run.options["seed"] == OptionValue::Integer(7)));
+    }
+
+    #[test]
+    fn the_baseline_sends_common_options_only() {
+        let mut plan = plan("");
+        plan.options.insert("num_predict".to_owned(), OptionValue::Integer(64));
+        let all = configurations(&plan);
+        assert_eq!(all[0].options.keys().collect::<Vec<_>>(), ["num_predict"]);
+        assert_eq!(all[0].options, all[1].options);
+        assert_eq!(all[2].id.0, "gpu60_ctx256_temp0p6");
+        assert_eq!(all[2].options.len(), 4);
+    }
+}

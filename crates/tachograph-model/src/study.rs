@@ -1,0 +1,196 @@
+//! The shape of a study: journal, manifest, and what a reader gets.
+//!
+//! Owns: the on-disk types of `journal.jsonl` and `manifest.json`, and
+//! [`RunEvidence`], one sealed run as `store` hands it to `report`.
+//!
+//! Does not: read or write; `store` does.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::environment::Environment;
+use crate::event::{Recorded, RunOutcome};
+use crate::plan::Plan;
+use crate::run::RunId;
+
+/// The version of the journal's format.
+pub const JOURNAL_SCHEMA: &str = "tachograph-journal/1";
+/// The version of the manifest's format.
+pub const MANIFEST_SCHEMA: &str = "tachograph-manifest/1";
+
+/// One line of `journal.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalLine {
+    /// The line's number, from 1.
+    pub line: u64,
+    /// The digest of the line before, without its newline; zeros for the first.
+    pub previous_sha256: Digest,
+    /// When it was written, RFC 3339 in UTC.
+    pub at: String,
+    /// What it says.
+    pub entry: JournalEntry,
+}
+
+/// What a line of the journal says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum JournalEntry {
+    /// The study began: written before the first request.
+    StudyCreated(StudyCreated),
+    /// A run began.
+    RunStarted(RunBegun),
+    /// A run ended and its files are sealed.
+    RunSealed(RunSealed),
+    /// A run in progress was given up, and nothing of it is kept.
+    RunAbandoned(RunAbandoned),
+    /// The study was taken up again.
+    Resumed(Resumed),
+    /// Every run of the plan is sealed.
+    Completed(Completed),
+    /// A report was published; its files may be replaced by a later one.
+    Published(Published),
+}
+
+/// The study began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyCreated {
+    /// [`JOURNAL_SCHEMA`].
+    pub schema: String,
+    /// The digest of `plan.toml`.
+    pub plan_sha256: Digest,
+    /// The digest of `plan.lock.json`, which identifies the plan.
+    pub plan_lock_sha256: Digest,
+    /// The digest of `environment.json`.
+    pub environment_sha256: Digest,
+    /// What the command line changed in the plan: `blocks = 1`.
+    pub overrides: Vec<String>,
+    /// The version of the program.
+    pub harness_version: String,
+}
+
+/// A run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunBegun {
+    /// The run.
+    pub run: RunId,
+    /// Its position in the order of execution, from 0.
+    pub index: u32,
+}
+
+/// A run ended and its files are sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSealed {
+    /// The run.
+    pub run: RunId,
+    /// Its position in the order of execution, from 0.
+    pub index: u32,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Its files, by path relative to the study, with their digests.
+    pub files: BTreeMap<String, Digest>,
+    /// The digest of the uncompressed events.
+    pub events_sha256: Digest,
+    /// The number of events.
+    pub n_events: u64,
+}
+
+/// A run in progress was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunAbandoned {
+    /// The run.
+    pub run: RunId,
+    /// Why.
+    pub reason: String,
+}
+
+/// The study was taken up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resumed {
+    /// The version of the program.
+    pub harness_version: String,
+    /// Bytes of an unfinished last line that were cut off.
+    pub torn_bytes: u64,
+}
+
+/// Every run of the plan is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Completed {
+    /// The number of runs.
+    pub n_runs: u32,
+}
+
+/// A report was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// The kind of report: `single-agent`.
+    pub kind: String,
+    /// Every derived file written with it, by path relative to the study.
+    pub files: BTreeMap<String, Digest>,
+}
+
+/// `manifest.json`: every file of the study but itself. Everything in it can be
+/// recomputed from the other files, so each of its bytes is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`MANIFEST_SCHEMA`].
+    pub schema: String,
+    /// The digest of the last line of the journal.
+    pub journal_head: Digest,
+    /// The root of the Merkle tree over `files`, in the order of their paths
+    /// (RFC 6962 hashing; a leaf is `path NUL digest-bytes`).
+    pub merkle_root: Digest,
+    /// Digest of each file, by path relative to the study, with `/`.
+    pub files: BTreeMap<String, Digest>,
+}
+
+/// What is known of a study before any run is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StudyHead {
+    /// The plan, from `plan.lock.json`.
+    pub plan: Plan,
+    /// The digest of `plan.lock.json`.
+    pub plan_sha256: Digest,
+    /// The environment, from `environment.json`.
+    pub environment: Environment,
+    /// The journal's lines, in order.
+    pub journal: Vec<JournalLine>,
+}
+
+impl StudyHead {
+    /// Returns what was said when the study was created.
+    pub fn created(&self) -> Option<&StudyCreated> {
+        self.journal.iter().find_map(|line| match &line.entry {
+            JournalEntry::StudyCreated(created) => Some(created),
+            _ => None,
+        })
+    }
+
+    /// Returns the sealed runs, in the order in which they were sealed.
+    pub fn sealed(&self) -> impl Iterator<Item = &RunSealed> {
+        self.journal.iter().filter_map(|line| match &line.entry {
+            JournalEntry::RunSealed(sealed) => Some(sealed),
+            _ => None,
+        })
+    }
+}
+
+/// One sealed run, checked against the journal while it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEvidence {
+    /// What the journal says of it.
+    pub sealed: RunSealed,
+    /// Its events, in the order of `events.jsonl`: the line of an event is its
+    /// position here plus one.
+    pub events: Vec<Recorded>,
+}
