@@ -1,1 +1,71 @@
 //! Samples to estimates, each with its published source.
+//!
+//! Owns: every number that is computed from other numbers by statistics. Slices
+//! of `f64` and a seed go in, plain structs come out; the same input gives the
+//! same bits on every run.
+//!
+//! Does not: know units, names, file formats, files or clocks; drop outliers; or
+//! call two things equal because a test did not tell them apart.
+//!
+//! Values are checked once, when a [`Sample`], [`Pairs`], [`BlockDesign`] or
+//! [`Factorial`] is made; after that no function looks for NaN again. Standard
+//! deviations have `n - 1`, quantiles are type 7, fractions lie in `0..=1`.
+//!
+//! | need | item |
+//! |---|---|
+//! | describe a sample | [`Sample`], [`Summary`], [`cv_estimate`] |
+//! | mean with interval | [`mean_estimate`], [`trimmed_mean_estimate`] |
+//! | percentile with interval, or its refusal | [`quantile_estimate`] |
+//! | proportion with interval | [`Proportion::estimate`] |
+//! | ratio to the baseline within blocks | [`paired_ratio`] |
+//! | better, worse, equivalent, inconclusive | [`compare_arms`], [`compare_family`] |
+//! | difference of two independent samples | [`welch`] |
+//! | what a factor does | [`BlockDesign::analyse`], [`Factorial::analyse`] |
+
+mod adjust;
+mod anova;
+mod describe;
+mod distribution;
+mod ecdf;
+mod equivalence;
+mod fairness;
+mod interval;
+mod mean;
+mod outlier;
+mod paired;
+mod proportion;
+mod quantile;
+mod sample;
+mod verdict;
+mod welch;
+
+pub use adjust::{AdjustError, holm};
+pub use anova::{
+    BlockAnalysis, BlockDesign, Cell, DesignError, Effect, Factorial, FactorialAnalysis,
+    FactorialRun, Interaction, LevelMean, MainEffect,
+};
+pub use describe::{CvError, CvEstimate, Summary, cv_estimate};
+pub use distribution::{
+    f_upper_tail, normal_two_sided, normal_upper_quantile, normal_upper_tail, t_critical,
+    t_two_sided, t_upper_quantile, t_upper_tail,
+};
+pub use ecdf::{Ecdf, EcdfStep};
+pub use equivalence::{Equivalence, Margin, MarginError, tost};
+pub use fairness::{FairnessError, jain_index};
+pub use interval::{Confidence, ConfidenceError, Interval};
+pub use mean::{
+    EstimateError, MeanEstimate, TrimmedMeanEstimate, mean_estimate, trimmed_mean_estimate,
+};
+pub use outlier::{FenceClass, TukeyFences};
+pub use paired::{Pair, PairedDifference, PairedRatio, Pairs, PairsError, paired_ratio, paired_t};
+pub use proportion::{ExtremeBound, Proportion, ProportionError, ProportionEstimate};
+pub use quantile::{
+    QuantileError, QuantileEstimate, harrell_davis, quantile, quantile_estimate,
+    quantile_sample_size,
+};
+pub use sample::{MAGNITUDE_MAX, Sample, SampleError};
+pub use verdict::{
+    Comparison, DecisionRule, Direction, Evidence, FamilyError, Verdict, compare_arms,
+    compare_family,
+};
+pub use welch::{WelchEstimate, welch};
