@@ -109,16 +109,10 @@ impl fmt::Display for OptionValue {
 impl OptionValue {
     /// Parses a value as typed on a command line: `true`, `12`, `0.8` or text.
     pub fn parse(text: &str) -> Self {
-        if let Ok(value) = text.parse() {
-            Self::Bool(value)
-        } else if let Ok(value) = text.parse() {
-            Self::Integer(value)
-        } else {
-            match text.parse::<f64>() {
-                Ok(value) if value.is_finite() => Self::Float(value),
-                _ => Self::Text(text.to_owned()),
-            }
-        }
+        let switch = text.parse().map(Self::Bool);
+        let whole = || text.parse().map(Self::Integer).ok();
+        let number = || text.parse::<f64>().ok().filter(|value| value.is_finite()).map(Self::Float);
+        switch.ok().or_else(whole).or_else(number).unwrap_or_else(|| Self::Text(text.to_owned()))
     }
 }
 

@@ -64,6 +64,19 @@ pub fn parse(text: &str) -> Result<Parsed, PlanError> {
     Ok(Parsed { plan, warnings })
 }
 
+/// Checks a plan that was changed after it was parsed, say by a command line.
+///
+/// # Errors
+///
+/// [`PlanError`], as [`parse`] gives it for the changed plan written as TOML;
+/// its place means nothing to a user and only its message should be shown.
+pub fn recheck(plan: &Plan) -> Result<Parsed, PlanError> {
+    match toml::to_string(plan) {
+        Ok(text) => parse(&text),
+        Err(error) => Err(at("", 0..0, format!("the plan cannot be written as TOML: {error}"))),
+    }
+}
+
 /// Where the values of the text stand.
 struct Places<'a> {
     text: &'a str,
@@ -541,6 +554,14 @@ num_ctx = [1024, 2048]
             .replace("blocks = 5", "blocks = 5\nserver_policy = 'restart'");
         let error = parse(&text).unwrap_err();
         assert!(error.message.contains("\"unload\""), "{error}");
+    }
+
+    #[test]
+    fn a_changed_plan_is_checked_again() {
+        let mut plan = parse(GOOD).unwrap().plan;
+        assert_eq!(recheck(&plan).unwrap().plan, plan);
+        plan.blocks = 0;
+        assert_eq!(recheck(&plan).unwrap_err().message, "blocks must be at least 1");
     }
 
     #[test]
