@@ -585,3 +585,46 @@ pub struct RunFinished {
     /// When.
     pub at_ns: InstantNs,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes on disk are a promise to old studies: review any change here
+    /// as a format change, and bump [`EVENT_SCHEMA`] in the same commit.
+    #[test]
+    fn chunk_and_finish_layout() {
+        let chunk = Recorded {
+            source: "analyst".to_owned(),
+            event: Event::Chunk(Chunk {
+                call: 1,
+                index: 0,
+                at_ns: InstantNs(9_007_199_254_740_993),
+                kernel_ns: None,
+                read: 0,
+                bytes: 98,
+                kind: ChunkKind::Content,
+                text: Some("Hi".to_owned()),
+            }),
+        };
+        insta::assert_snapshot!(
+            serde_json::to_string(&chunk).unwrap(),
+            @r#"{"source":"analyst","event":{"type":"chunk","call":1,"index":0,"at_ns":9007199254740993,"read":0,"bytes":98,"kind":"content","text":"Hi"}}"#
+        );
+        let line = r#"{"type":"process_exited","agent":"a","end":{"how":"signalled","value":9},"ended_by_harness":true,"at_ns":5}"#;
+        let event: Event = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), line);
+    }
+
+    #[test]
+    fn unknown_fields_and_types_are_refused() {
+        for line in [
+            r#"{"type":"stage_started","stage":"ingest","at_ns":1,"extra":2}"#,
+            r#"{"type":"stage_started","stage":"lunch","at_ns":1}"#,
+            r#"{"type":"nap","at_ns":1}"#,
+            r#"{"type":"done","outcome":"completed","at_ns":-1}"#,
+        ] {
+            assert!(serde_json::from_str::<Event>(line).is_err(), "{line}");
+        }
+    }
+}

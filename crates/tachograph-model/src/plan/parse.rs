@@ -556,6 +556,22 @@ num_ctx = [1024, 2048]
         assert!(error.message.contains("\"unload\""), "{error}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn damaged_plans_give_an_error_or_a_plan_and_never_a_panic(
+            at in 0..GOOD.len(),
+            length in 0..40_usize,
+            insert in "[\\PC\n]{0,12}",
+        ) {
+            let end = (at + length).min(GOOD.len());
+            let text = format!("{}{insert}{}", &GOOD[..at], &GOOD[end..]);
+            if let Err(error) = parse(&text) {
+                proptest::prop_assert!(error.line <= text.matches('\n').count() + 1);
+                proptest::prop_assert!(text.get(error.span).is_some());
+            }
+        }
+    }
+
     #[test]
     fn a_changed_plan_is_checked_again() {
         let mut plan = parse(GOOD).unwrap().plan;
