@@ -1,0 +1,133 @@
+//! The two engines behind one front.
+//!
+//! Owns: what an engine must be able to do, as an enum of those there are.
+//!
+//! Does not: know routes.
+
+use std::time::Duration;
+
+use crate::clock::KeepAlive;
+use crate::job::{Failure, Generated, Job};
+use crate::model_card::ModelCard;
+use crate::options::LoadSettings;
+use crate::output::Output;
+use crate::simulated::{Simulated, SimulatedRunner};
+
+/// Something that loads a model and generates text with it.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Simulated(Simulated),
+}
+
+/// A loaded model.
+#[derive(Debug)]
+pub(crate) enum Runner {
+    Simulated(SimulatedRunner),
+}
+
+/// When a job began, on the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// When the model was ready for it.
+    pub(crate) ready_ns: u64,
+    /// When it had a slot.
+    pub(crate) start_ns: u64,
+}
+
+/// How many requests run and wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueueSizes {
+    pub(crate) num_parallel: usize,
+    pub(crate) max_queue: usize,
+}
+
+impl Runner {
+    pub(crate) fn settings(&self) -> &LoadSettings {
+        match self {
+            Self::Simulated(runner) => &runner.settings,
+        }
+    }
+
+    /// Whether the runner lives and was loaded with what is wanted.
+    pub(crate) fn serves(&self, wanted: &LoadSettings) -> bool {
+        match self {
+            Self::Simulated(runner) => runner.settings.serves(wanted),
+        }
+    }
+}
+
+impl Engine {
+    pub(crate) fn card(&self) -> ModelCard {
+        match self {
+            Self::Simulated(engine) => engine.card(),
+        }
+    }
+
+    pub(crate) fn model(&self) -> String {
+        match self {
+            Self::Simulated(engine) => engine.model(),
+        }
+    }
+
+    pub(crate) fn default_num_ctx(&self) -> u64 {
+        match self {
+            Self::Simulated(engine) => engine.default_num_ctx(),
+        }
+    }
+
+    pub(crate) fn default_keep_alive(&self) -> KeepAlive {
+        match self {
+            Self::Simulated(_) => KeepAlive::For(Duration::from_mins(5)),
+        }
+    }
+
+    pub(crate) fn thinks(&self) -> bool {
+        match self {
+            Self::Simulated(engine) => engine.thinks(),
+        }
+    }
+
+    pub(crate) fn queue_sizes(&self) -> QueueSizes {
+        match self {
+            Self::Simulated(engine) => engine.queue_sizes(),
+        }
+    }
+
+    /// Loads the model; returns it and the instant at which it was ready.
+    pub(crate) async fn load(&self, wanted: &LoadSettings) -> Result<(Runner, u64), Failure> {
+        match self {
+            Self::Simulated(engine) => {
+                let (runner, ready_ns) = engine.load(wanted).await?;
+                Ok((Runner::Simulated(runner), ready_ns))
+            }
+        }
+    }
+
+    /// Spends what it takes to find the model loaded; returns the instant then.
+    pub(crate) async fn confirm_loaded(&self) -> u64 {
+        match self {
+            Self::Simulated(engine) => engine.confirm_loaded().await,
+        }
+    }
+
+    pub(crate) async fn generate(
+        &self,
+        runner: &Runner,
+        job: &Job,
+        start: Start,
+        output: &mut Output,
+    ) -> Result<Generated, Failure> {
+        match (self, runner) {
+            (Self::Simulated(engine), Runner::Simulated(runner)) => {
+                engine.generate(runner, job, start, output).await
+            }
+        }
+    }
+
+    /// Forgets counters that make one session's behaviour differ from another's.
+    pub(crate) fn reset(&self) {
+        match self {
+            Self::Simulated(engine) => engine.reset(),
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! The simulated engine: stated, seeded timing and no model at all.
+//!
+//! Owns: when each piece of an answer is due, how many there are, and which
+//! fault strikes. It behaves like an Ollama server in state too: loading costs
+//! time, a prompt seen before is cached, a long prompt is cut.
+//!
+//! Does not: write to sockets; the send log tells how late each write was.
+
+pub(crate) mod config;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use hyper::StatusCode;
+use serde_json::{Map, json};
+use sha2::{Digest, Sha256};
+
+use self::config::{Effect, Fault, SimulatedConfig, TOKENS_MAX};
+use self::words::{Draws, Words, mix, prompt_tokens};
+use crate::engine::{QueueSizes, Start};
+use crate::hex::hex;
+use crate::job::{ApiError, Cut, DoneReason, Failure, Generated, Job, Piece, Prompt};
+use crate::model_card::ModelCard;
+use crate::options::LoadSettings;
+use crate::output::Output;
+use crate::pacer::Pacer;
+use crate::sys;
+
+/// The engine.
+#[derive(Debug)]
+pub(crate) struct Simulated {
+    pacer: Pacer,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    config: SimulatedConfig,
+    requests: u64,
+    /// Requests seen and strikes made, by position of the rule.
+    rules: BTreeMap<usize, (u64, u64)>,
+}
+
+/// The simulated model, loaded.
+#[derive(Debug)]
+pub(crate) struct SimulatedRunner {
+    pub(crate) settings: LoadSettings,
+    /// Token hashes of the prompts that its slots hold, latest last.
+    cached: Mutex<Vec<Vec<u64>>>,
+}
+
+/// What is decided about a request before its first piece.
+#[derive(Debug)]
+struct Script {
+    prompt_tokens: u64,
+    cached_tokens: u64,
+    prompt_ns: u64,
+    token_ns: u64,
+    thinking_tokens: u64,
+    output_tokens: u64,
+    reason: DoneReason,
+    words: Words,
+    jitter: Draws,
+    jitter_ns: u64,
+    tokens_per_chunk: u32,
+    final_delay_ns: u64,
+    fault: Option<(Fault, u32)>,
+}
+
+impl Simulated {
+    pub(crate) fn new(config: SimulatedConfig, pacer: Pacer) -> Self {
+        let state = State { config, requests: 0, rules: BTreeMap::new() };
+        Self { pacer, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn config(&self) -> SimulatedConfig {
+        self.state().config.clone()
+    }
+
+    /// Replaces the configuration; requests under way keep what they have.
+    pub(crate) fn set_config(&self, config: SimulatedConfig) {
+        let mut state = self.state();
+        state.rules.clear();
+        state.config = config;
+    }
+
+    pub(crate) fn reset(&self) {
+        let mut state = self.state();
+        state.requests = 0;
+        state.rules.clear();
+    }
+
+    pub(crate) fn queue_sizes(&self) -> QueueSizes {
+        let state = self.state();
+        QueueSizes { num_parallel: state.config.num_parallel, max_queue: state.config.max_queue }
+    }
+
+    pub(crate) fn default_num_ctx(&self) -> u64 {
+        self.state().config.num_ctx
+    }
+
+    pub(crate) fn thinks(&self) -> bool {
+        self.state().config.thinking_tokens > 0
+    }
+
+    pub(crate) fn model(&self) -> String {
+        self.state().config.model.clone()
+    }
+
+    pub(crate) fn card(&self) -> ModelCard {
+        let config = self.config();
+        let mut capabilities = vec!["completion"];
+        if config.thinking_tokens > 0 {
+            capabilities.push("thinking");
+        }
+        let identity = format!("tachograph simulated model\n{}\n{}\n", config.model, config.seed);
+        let mut model_info = Map::new();
+        model_info.insert("general.architecture".to_owned(), json!("simulated"));
+        model_info.insert("simulated.context_length".to_owned(), json!(CONTEXT_LENGTH));
+        model_info.insert("simulated.seed".to_owned(), json!(config.seed));
+        ModelCard {
+            name: config.model,
+            digest: hex(&Sha256::digest(identity.as_bytes())),
+            size_bytes: 1_000_000_000,
+            size_vram_bytes: 0,
+            modified_at: UNIX_EPOCH,
+            family: "simulated".to_owned(),
+            parameter_size: "1B".to_owned(),
+            quantization_level: "none".to_owned(),
+            context_length: CONTEXT_LENGTH,
+            capabilities,
+            license: "no model: text and timing are generated from a seed".to_owned(),
+            template: "{{ .Prompt }}".to_owned(),
+            model_info,
+        }
+    }
+
+    /// Loads: waits as long as the configuration says.
+    pub(crate) async fn load(
+        &self,
+        wanted: &LoadSettings,
+    ) -> Result<(SimulatedRunner, u64), Failure> {
+        let load_ns = self.state().config.load_ns;
+        let ready_ns = sys::monotonic_ns().saturating_add(load_ns);
+        self.pacer.sleep_until(ready_ns).await;
+        let runner = SimulatedRunner { settings: wanted.clone(), cached: Mutex::new(Vec::new()) };
+        Ok((runner, ready_ns))
+    }
+
+    /// Waits for the time that looking at a loaded model costs.
+    pub(crate) async fn confirm_loaded(&self) -> u64 {
+        let check_ns = self.state().config.loaded_check_ns;
+        let ready_ns = sys::monotonic_ns().saturating_add(check_ns);
+        self.pacer.sleep_until(ready_ns).await;
+        ready_ns
+    }
+
+    pub(crate) async fn generate(
+        &self,
+        runner: &SimulatedRunner,
+        job: &Job,
+        start: Start,
+        output: &mut Output,
+    ) -> Result<Generated, Failure> {
+        let mut script = self.script(runner, job)?;
+        let prompt_end_ns = start.start_ns.saturating_add(script.prompt_ns);
+        let mut play = Play { pacer: &self.pacer, output, shift_ns: 0, chunks: 0 };
+        if !matches!(script.fault, Some((_, 0))) {
+            self.pacer.sleep_until(prompt_end_ns).await;
+            play.output.role(Some(prompt_end_ns)).await?;
+        }
+        let last_ns = play.pieces(&mut script, prompt_end_ns).await?;
+        let deadline_ns = last_ns.saturating_add(script.final_delay_ns);
+        self.pacer.sleep_until(deadline_ns).await;
+        let output_tokens = script.output_tokens.saturating_add(script.thinking_tokens);
+        let usage_skew = match script.fault {
+            Some((Fault::WrongUsage { delta }, _)) => delta,
+            _ => 0,
+        };
+        Ok(Generated {
+            reason: script.reason,
+            prompt_tokens: script.prompt_tokens,
+            cached_tokens: script.cached_tokens,
+            prompt_ns: script.prompt_ns,
+            output_tokens,
+            eval_ns: output_tokens.saturating_mul(script.token_ns),
+            context: Vec::new(),
+            deadline_ns: Some(deadline_ns),
+            queue_ns: start.start_ns.saturating_sub(start.ready_ns),
+            usage_skew,
+        })
+    }
+
+    /// Decides everything about a request.
+    fn script(&self, runner: &SimulatedRunner, job: &Job) -> Result<Script, ApiError> {
+        let mut state = self.state();
+        state.requests += 1;
+        let ordinal = state.requests;
+        let fault = state.strike();
+        let config = state.config.clone();
+        drop(state);
+
+        let tokens = fit(prompt_tokens(&prompt_text(&job.prompt)), job)?;
+        let cached_tokens =
+            if config.prompt_cache { runner.take_cached(&tokens, config.num_parallel) } else { 0 };
+        let prompt_tokens = count(&tokens);
+        let speed = Speed::of(&config, job, ordinal);
+        let fresh = prompt_tokens.saturating_sub(cached_tokens);
+        let prompt_ns = scaled(
+            config.prompt_base_ns.saturating_add(fresh.saturating_mul(config.prompt_token_ns)),
+            speed.prompt,
+        );
+
+        // The same question with the same seed has the same answer, whatever
+        // the options that only change speed.
+        let seed = u64::try_from(job.options.seed).unwrap_or_else(|_negative| !ordinal);
+        let key = tokens.iter().fold(mix(config.seed, seed), |key, token| mix(key, *token));
+        let mut draws = Draws::new(key);
+        let (output_tokens, reason) = length(&config, job, prompt_tokens, &mut draws);
+        let thinking = config.thinking_tokens > 0 && job.think != Some(false);
+        Ok(Script {
+            prompt_tokens,
+            cached_tokens,
+            prompt_ns,
+            token_ns: scaled(config.output_token_ns, speed.output),
+            thinking_tokens: if thinking { config.thinking_tokens } else { 0 },
+            output_tokens,
+            reason,
+            words: Words::new(draws.next(), output_tokens),
+            jitter: Draws::new(mix(mix(config.seed, ordinal), 0x6A69_7474)),
+            jitter_ns: config.jitter_ns,
+            tokens_per_chunk: config.tokens_per_chunk.max(1),
+            final_delay_ns: config.final_delay_ns,
+            fault,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What `/api/show` gives as the length that the model was made for.
+const CONTEXT_LENGTH: u64 = 131_072;
+
+impl State {
+    /// Counts a request for every rule and returns the fault that strikes it.
+    fn strike(&mut self) -> Option<(Fault, u32)> {
+        let mut struck = None;
+        for (position, rule) in self.config.faults.iter().enumerate() {
+            let (seen, strikes) = self.rules.entry(position).or_default();
+            *seen += 1;
+            let due =
+                seen.is_multiple_of(rule.every) && rule.times.is_none_or(|times| *strikes < times);
+            if due && struck.is_none() {
+                *strikes += 1;
+                struck = Some((rule.fault.clone(), rule.after_chunks));
+            }
+        }
+        struck
+    }
+}
+
+impl SimulatedRunner {
+    /// Returns how many of `tokens` a slot holds already, and keeps them.
+    /// At least one token is always evaluated, as in llama.cpp.
+    fn take_cached(&self, tokens: &[u64], slots: usize) -> u64 {
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let common = |held: &Vec<u64>| held.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let best = cached.iter().enumerate().max_by_key(|(_, held)| common(held));
+        let best = best.map(|(position, held)| (position, common(held)));
+        let length = best.map_or(0, |(_, length)| length).min(tokens.len().saturating_sub(1));
+        if let Some((position, _)) = best
+            && (length > 0 || cached.len() >= slots)
+        {
+            // The slot that fits best is used; without a fit, the oldest.
+            cached.remove(if length > 0 { position } else { 0 });
+        }
+        cached.push(tokens.to_vec());
+        u64::try_from(length).unwrap_or(0)
+    }
+}
+
+/// The passage of one script to its client.
+struct Play<'a> {
+    pacer: &'a Pacer,
+    output: &'a mut Output,
+    /// Added to every deadline after a stall.
+    shift_ns: u64,
+    chunks: u32,
+}
+
+impl Play<'_> {
+    /// Sends every piece when it is due; returns when the last one was.
+    async fn pieces(&mut self, script: &mut Script, begin_ns: u64) -> Result<u64, Failure> {
+        let total = script.thinking_tokens.saturating_add(script.output_tokens);
+        let mut sent = 0_u64;
+        let mut last_ns = begin_ns;
+        let mut fault = script.fault.take();
+        while sent < total {
+            let thinking = sent < script.thinking_tokens;
+            let phase_end = if thinking { script.thinking_tokens } else { total };
+            let tokens = u64::from(script.tokens_per_chunk).min(phase_end - sent);
+            let mut text = String::new();
+            for index in 0..tokens {
+                if thinking {
+                    text.push_str(if sent + index == 0 { "Hmm" } else { " hmm" });
+                } else {
+                    text.push_str(&script.words.next_token());
+                }
+            }
+            sent += tokens;
+            let due = begin_ns
+                .saturating_add(sent.saturating_mul(script.token_ns))
+                .saturating_add(script.jitter.up_to(script.jitter_ns));
+            self.strike(&mut fault, script, due).await?;
+            let deadline_ns = due.saturating_add(self.shift_ns).max(last_ns);
+            last_ns = deadline_ns;
+            self.pacer.sleep_until(deadline_ns).await;
+            let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+            let piece = Piece { text, thinking, tokens, deadline_ns: Some(deadline_ns) };
+            self.output.piece(piece).await?;
+            self.chunks = self.chunks.saturating_add(1);
+        }
+        // A fault planned for later than the last chunk strikes before the
+        // final record.
+        if let Some((_, after)) = &mut fault {
+            *after = self.chunks;
+        }
+        self.strike(&mut fault, script, last_ns).await?;
+        Ok(last_ns.saturating_add(if last_ns == begin_ns { self.shift_ns } else { 0 }))
+    }
+
+    /// Lets the fault happen if its place has come.
+    async fn strike(
+        &mut self,
+        fault: &mut Option<(Fault, u32)>,
+        script: &mut Script,
+        due_ns: u64,
+    ) -> Result<(), Failure> {
+        if fault.as_ref().is_none_or(|(_, after)| *after > self.chunks) {
+            return Ok(());
+        }
+        let Some((fault, after)) = fault.take() else {
+            return Ok(());
+        };
+        match fault {
+            Fault::WrongUsage { .. } => {
+                script.fault = Some((fault, after));
+                return Ok(());
+            }
+            Fault::Stall { for_ns: Some(for_ns) } => {
+                self.shift_ns = self.shift_ns.saturating_add(for_ns);
+                return Ok(());
+            }
+            // The task ends when the client leaves.
+            Fault::Stall { for_ns: None } => std::future::pending().await,
+            _ => {}
+        }
+        self.pacer.sleep_until(due_ns.saturating_add(self.shift_ns)).await;
+        match fault {
+            Fault::Drop => Err(Failure::Cut(Cut::Drop)),
+            Fault::Reset => Err(Failure::Cut(Cut::Reset)),
+            Fault::Truncate => Err(Failure::Cut(Cut::CleanEnd)),
+            Fault::Error { message } => Err(ApiError::internal(message).into()),
+            Fault::HttpStatus { status, message } => {
+                let status =
+                    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                Err(ApiError::new(status, message).into())
+            }
+            Fault::Malformed => self.output.malformed(Some(due_ns)).await,
+            Fault::WrongUsage { .. } | Fault::Stall { .. } => Ok(()),
+        }
+    }
+}
+
+/// Factors on the configured times.
+struct Speed {
+    prompt: f64,
+    output: f64,
+}
+
+impl Speed {
+    fn of(config: &SimulatedConfig, job: &Job, ordinal: u64) -> Self {
+        let mut draws = Draws::new(mix(mix(config.seed, ordinal), 0x6E6F_6973));
+        let noise = 1.0 + config.request_noise_fraction * draws.signed_unit();
+        let applies = |effect: &&Effect| {
+            let level = job.options.given.get(&effect.option).and_then(serde_json::Value::as_f64);
+            level.is_some_and(|level| level.total_cmp(&effect.level).is_eq())
+        };
+        let start = Self { prompt: noise, output: noise };
+        config.effects.iter().filter(applies).fold(start, |speed, effect| Self {
+            prompt: speed.prompt * effect.prompt_scale,
+            output: speed.output * effect.output_scale,
+        })
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the factor is finite and not negative, and `as` saturates"
+)]
+fn scaled(duration_ns: u64, factor: f64) -> u64 {
+    (duration_ns as f64 * factor).round() as u64
+}
+
+fn count(tokens: &[u64]) -> u64 {
+    u64::try_from(tokens.len()).unwrap_or(u64::MAX)
+}
+
+fn prompt_text(prompt: &Prompt) -> String {
+    match prompt {
+        Prompt::Raw(text) => text.clone(),
+        Prompt::Templated { system, prompt, .. } => match system {
+            Some(system) => format!("system {system}\nuser {prompt}\nassistant"),
+            None => format!("user {prompt}\nassistant"),
+        },
+        Prompt::Chat(messages) => {
+            let mut text = String::new();
+            for message in messages {
+                text.push_str(&message.role);
+                text.push(' ');
+                text.push_str(&message.content);
+                text.push('\n');
+            }
+            text.push_str("assistant");
+            text
+        }
+    }
+}
+
+/// Cuts a prompt that is longer than the context: the first `num_keep` tokens
+/// and the end stay.
+fn fit(mut tokens: Vec<u64>, job: &Job) -> Result<Vec<u64>, ApiError> {
+    let room = usize::try_from(job.options.load.num_ctx).unwrap_or(usize::MAX);
+    if tokens.len() <= room {
+        return Ok(tokens);
+    }
+    if !job.truncate {
+        return Err(ApiError::bad_request("the input length exceeds the context length"));
+    }
+    let keep = usize::try_from(job.options.num_keep).unwrap_or(0).min(room);
+    let excess = tokens.len() - room;
+    tokens.drain(keep..keep + excess);
+    Ok(tokens)
+}
+
+fn length(
+    config: &SimulatedConfig,
+    job: &Job,
+    prompt_tokens: u64,
+    draws: &mut Draws,
+) -> (u64, DoneReason) {
+    let span = config.output_tokens_max.saturating_sub(config.output_tokens_min);
+    let drawn = config.output_tokens_min.saturating_add(draws.up_to(span));
+    let mut limit = u64::try_from(job.options.num_predict).unwrap_or(0).min(TOKENS_MAX);
+    if limit == 0 {
+        limit = TOKENS_MAX;
+    } else if config.fill_num_predict {
+        return (limit, DoneReason::Length);
+    }
+    if !job.shift {
+        limit = limit.min(job.options.load.num_ctx.saturating_sub(prompt_tokens).max(1));
+    }
+    if drawn > limit { (limit, DoneReason::Length) } else { (drawn, DoneReason::Stop) }
+}
