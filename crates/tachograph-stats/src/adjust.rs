@@ -41,6 +41,31 @@ pub fn holm(p_values: &[f64]) -> Result<Vec<f64>, AdjustError> {
     Ok(adjusted)
 }
 
+/// Returns Benjamini-Hochberg adjusted p-values, for exploratory comparisons.
+///
+/// Comparing them with `alpha` bounds the expected share of false claims among
+/// those made by `alpha`, for independent or positively dependent tests. The
+/// result has the length and the order of the input.
+///
+/// # Errors
+///
+/// [`AdjustError::NotAProbability`] unless every value lies in `0..=1`.
+///
+/// # Source
+///
+/// Benjamini and Hochberg (1995), *Controlling the False Discovery Rate*, JRSS B
+/// 57, 289-300: `min over j >= i of min(1, m p_(j) / j)`.
+pub fn benjamini_hochberg(p_values: &[f64]) -> Result<Vec<f64>, AdjustError> {
+    let order = ascending(p_values)?;
+    let mut adjusted = vec![0.0; p_values.len()];
+    let mut least = 1.0_f64;
+    for (rank, &index) in order.iter().enumerate().rev() {
+        least = least.min(p_values.len() as f64 * p_values[index] / (rank + 1) as f64);
+        adjusted[index] = least;
+    }
+    Ok(adjusted)
+}
+
 fn ascending(p_values: &[f64]) -> Result<Vec<usize>, AdjustError> {
     for (index, &value) in p_values.iter().enumerate() {
         if !(0.0..=1.0).contains(&value) {

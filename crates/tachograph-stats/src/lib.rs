@@ -39,7 +39,7 @@ mod sample;
 mod verdict;
 mod welch;
 
-pub use adjust::{AdjustError, holm};
+pub use adjust::{AdjustError, benjamini_hochberg, holm};
 pub use anova::{
     BlockAnalysis, BlockDesign, Cell, DesignError, Effect, Factorial, FactorialAnalysis,
     FactorialRun, Interaction, LevelMean, MainEffect,

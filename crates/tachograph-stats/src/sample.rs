@@ -173,9 +173,7 @@ pub(crate) fn moments(sorted: &[f64]) -> (f64, Option<f64>) {
     }
     let n = sorted.len() as f64;
     let scale = power_of_two_scale(min.abs().max(max.abs()));
-    let first = compensated_sum(sorted.iter().map(|&x| x * scale)) / n;
-    // A second look at the residuals removes the rounding of the division.
-    let mean = first + compensated_sum(sorted.iter().map(|&x| x * scale - first)) / n;
+    let mean = compensated_sum(sorted.iter().map(|&x| x * scale)) / n;
     // Deviations are scaled again: they may be far smaller than the values.
     let spread = sorted.iter().fold(0.0_f64, |most, &x| most.max((x * scale - mean).abs()));
     let zoom = power_of_two_scale(spread);

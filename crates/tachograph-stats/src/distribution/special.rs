@@ -19,9 +19,9 @@ const TERMS_MAX: usize = 1_000_000;
 ///
 /// # Source
 ///
-/// Continued fraction 26.5.8 of Abramowitz and Stegun (1964) by the modified
-/// Lentz method (Thompson and Barnett 1986); prefactor after Loader (2000),
-/// *Fast and Accurate Computation of Binomial Probabilities*.
+/// Continued fraction of `DiDonato` and Morris (1992), *Algorithm 708*, ACM TOMS 18,
+/// 360-373, by the modified Lentz method (Thompson and Barnett 1986); prefactor
+/// after Loader (2000), *Fast and Accurate Computation of Binomial Probabilities*.
 pub(crate) fn beta_areas(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
     if x <= 0.0 {
         return (0.0, 1.0);
@@ -31,10 +31,10 @@ pub(crate) fn beta_areas(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
     }
     let prefactor = a * b / (a + b) * binomial_mass(a, b, x, y);
     if x < (a + 1.0) / (a + b + 2.0) {
-        let lower = (prefactor * beta_fraction(a, b, x) / a).min(1.0);
+        let lower = (prefactor / beta_fraction(a, b, x, y)).min(1.0);
         (lower, 1.0 - lower)
     } else {
-        let upper = (prefactor * beta_fraction(b, a, y) / b).min(1.0);
+        let upper = (prefactor / beta_fraction(b, a, y, x)).min(1.0);
         (1.0 - upper, upper)
     }
 }
@@ -81,26 +81,32 @@ fn deviance(x: f64, m: f64) -> f64 {
     }
 }
 
-fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
-    let mut ratio = 1.0;
-    let mut inverse = 1.0 / nonzero(1.0 - (a + b) * x / (a + 1.0));
-    let mut product = inverse;
+/// The continued fraction under `x^a y^b / B(a, b)`; its terms are positive on the
+/// side where [`beta_areas`] asks for it.
+fn beta_fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
+    let mut fraction = a * (a * y - b * x + 1.0) / (a + 1.0);
+    let mut ratio = nonzero(fraction);
+    let mut inverse = 0.0;
     for step in 1..TERMS_MAX {
-        let m = step as f64;
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        inverse = 1.0 / nonzero(1.0 + even * inverse);
-        ratio = nonzero(1.0 + even / ratio);
-        product *= inverse * ratio;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        inverse = 1.0 / nonzero(1.0 + odd * inverse);
-        ratio = nonzero(1.0 + odd / ratio);
+        let index = step as f64;
+        let shift = a + 2.0 * index - 1.0;
+        let numerator = (a + index - 1.0) / shift
+            * ((a + b + index - 1.0) / shift)
+            * (index * (b - index))
+            * x
+            * x;
+        let term = index
+            + index * (b - index) * x / shift
+            + (a + index) * (a * y - b * x + 1.0 + index * (1.0 + y)) / (shift + 2.0);
+        inverse = 1.0 / nonzero(term + numerator * inverse);
+        ratio = nonzero(term + numerator / ratio);
         let factor = inverse * ratio;
-        product *= factor;
+        fraction *= factor;
         if (factor - 1.0).abs() <= f64::EPSILON {
             break;
         }
     }
-    product
+    fraction
 }
 
 /// Regularised incomplete gamma: `(P(a, x), Q(a, x))` for `a > 0`, `x >= 0`.
