@@ -1,1 +1,3 @@
 //! The outside world: clock, streaming clients, the native agent, worker processes, server control, sensors.
+
+pub mod agent;
