@@ -58,11 +58,9 @@ const NDJSON: &str = "application/x-ndjson";
 
 fn identity(instance: &Instance) -> Value {
     let card = instance.engine.card();
-    let engine = match &instance.engine {
-        Engine::Simulated(_) => "simulated",
-    };
     json!({
-        "engine": engine,
+        "engine": instance.engine.kind(),
+        "runner_process_id": instance.runner_process_id(),
         "model": card.name,
         "digest": card.digest,
         "version": instance.version,
@@ -74,6 +72,10 @@ fn identity(instance: &Instance) -> Value {
 fn simulated(instance: &Instance) -> Result<&crate::simulated::Simulated, ApiError> {
     match &instance.engine {
         Engine::Simulated(engine) => Ok(engine),
+        Engine::Llama(_) => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "only the simulated engine has a configuration; this is llama",
+        )),
     }
 }
 

@@ -7,6 +7,7 @@
 //! Does not: know what the bytes mean.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,6 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::send_log::{SendLog, SendTag};
 use crate::sys;
@@ -52,28 +52,47 @@ impl Tags {
 
 /// A socket whose tagged writes are logged.
 #[derive(Debug)]
-pub(crate) struct StampedSocket {
-    socket: TcpStream,
-    tags: Arc<Tags>,
+pub(crate) struct StampedSocket<S: AsRawFd> {
+    socket: S,
+    tags: Option<Arc<Tags>>,
     scratch: Box<[u8]>,
 }
 
-impl StampedSocket {
-    pub(crate) fn new(socket: TcpStream, tags: Arc<Tags>) -> Self {
-        Self { socket, tags, scratch: vec![0; 16 * 1024].into_boxed_slice() }
+impl<S: AsRawFd> StampedSocket<S> {
+    pub(crate) fn new(socket: S, tags: Arc<Tags>) -> Self {
+        Self { socket, tags: Some(tags), scratch: scratch() }
+    }
+
+    /// A socket without a log.
+    pub(crate) fn plain(socket: S) -> Self {
+        Self { socket, tags: None, scratch: scratch() }
+    }
+
+    fn ends_in_reset(&self) -> bool {
+        self.tags.as_ref().is_some_and(|tags| tags.reset.load(Ordering::Relaxed))
+    }
+
+    fn file<T>(&self, result: &Poll<io::Result<T>>, sent_ns: u64) {
+        if let (Some(tags), Poll::Ready(Ok(_))) = (&self.tags, result) {
+            tags.file(sent_ns);
+        }
     }
 }
 
-impl Drop for StampedSocket {
+fn scratch() -> Box<[u8]> {
+    vec![0; 16 * 1024].into_boxed_slice()
+}
+
+impl<S: AsRawFd> Drop for StampedSocket<S> {
     fn drop(&mut self) {
-        if self.tags.reset.load(Ordering::Relaxed) {
+        if self.ends_in_reset() {
             // A socket that is already gone needs no reset.
             drop(sys::reset_on_close(&self.socket));
         }
     }
 }
 
-impl Read for StampedSocket {
+impl<S: AsyncRead + AsRawFd + Unpin> Read for StampedSocket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -92,7 +111,7 @@ impl Read for StampedSocket {
     }
 }
 
-impl Write for StampedSocket {
+impl<S: AsyncWrite + AsRawFd + Unpin> Write for StampedSocket<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -100,9 +119,7 @@ impl Write for StampedSocket {
     ) -> Poll<io::Result<usize>> {
         let sent_ns = sys::monotonic_ns();
         let result = Pin::new(&mut self.socket).poll_write(context, bytes);
-        if matches!(result, Poll::Ready(Ok(_))) {
-            self.tags.file(sent_ns);
-        }
+        self.file(&result, sent_ns);
         result
     }
 
@@ -113,9 +130,7 @@ impl Write for StampedSocket {
     ) -> Poll<io::Result<usize>> {
         let sent_ns = sys::monotonic_ns();
         let result = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        if matches!(result, Poll::Ready(Ok(_))) {
-            self.tags.file(sent_ns);
-        }
+        self.file(&result, sent_ns);
         result
     }
 
@@ -128,7 +143,7 @@ impl Write for StampedSocket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.tags.reset.load(Ordering::Relaxed) {
+        if self.ends_in_reset() {
             // A FIN now would make the reset an orderly end.
             return Poll::Ready(Ok(()));
         }

@@ -7,22 +7,26 @@
 use std::time::Duration;
 
 use crate::clock::KeepAlive;
-use crate::job::{Failure, Generated, Job};
+use crate::job::{ApiError, Failure, Generated, Job};
+use crate::llama::{Llama, LlamaRunner};
 use crate::model_card::ModelCard;
 use crate::options::LoadSettings;
 use crate::output::Output;
 use crate::simulated::{Simulated, SimulatedRunner};
+use crate::sys;
 
 /// Something that loads a model and generates text with it.
 #[derive(Debug)]
 pub(crate) enum Engine {
     Simulated(Simulated),
+    Llama(Llama),
 }
 
 /// A loaded model.
 #[derive(Debug)]
 pub(crate) enum Runner {
     Simulated(SimulatedRunner),
+    Llama(LlamaRunner),
 }
 
 /// When a job began, on the monotonic clock.
@@ -45,6 +49,15 @@ impl Runner {
     pub(crate) fn settings(&self) -> &LoadSettings {
         match self {
             Self::Simulated(runner) => &runner.settings,
+            Self::Llama(runner) => &runner.settings,
+        }
+    }
+
+    /// The process that holds the model, if it is one of its own.
+    pub(crate) fn process_id(&self) -> Option<u32> {
+        match self {
+            Self::Simulated(_) => None,
+            Self::Llama(runner) => Some(runner.process_id()),
         }
     }
 
@@ -52,44 +65,58 @@ impl Runner {
     pub(crate) fn serves(&self, wanted: &LoadSettings) -> bool {
         match self {
             Self::Simulated(runner) => runner.settings.serves(wanted),
+            Self::Llama(runner) => runner.is_alive() && runner.settings.serves(wanted),
         }
     }
 }
 
 impl Engine {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Simulated(_) => "simulated",
+            Self::Llama(_) => "llama",
+        }
+    }
+
     pub(crate) fn card(&self) -> ModelCard {
         match self {
             Self::Simulated(engine) => engine.card(),
+            Self::Llama(engine) => engine.card(),
         }
     }
 
     pub(crate) fn model(&self) -> String {
         match self {
             Self::Simulated(engine) => engine.model(),
+            Self::Llama(engine) => engine.config.model_name.clone(),
         }
     }
 
     pub(crate) fn default_num_ctx(&self) -> u64 {
         match self {
             Self::Simulated(engine) => engine.default_num_ctx(),
+            Self::Llama(engine) => engine.config.num_ctx,
         }
     }
 
     pub(crate) fn default_keep_alive(&self) -> KeepAlive {
         match self {
             Self::Simulated(_) => KeepAlive::For(Duration::from_mins(5)),
+            Self::Llama(engine) => KeepAlive::For(engine.config.keep_alive),
         }
     }
 
     pub(crate) fn thinks(&self) -> bool {
         match self {
             Self::Simulated(engine) => engine.thinks(),
+            Self::Llama(_) => false,
         }
     }
 
     pub(crate) fn queue_sizes(&self) -> QueueSizes {
         match self {
             Self::Simulated(engine) => engine.queue_sizes(),
+            Self::Llama(engine) => engine.queue_sizes(),
         }
     }
 
@@ -100,6 +127,10 @@ impl Engine {
                 let (runner, ready_ns) = engine.load(wanted).await?;
                 Ok((Runner::Simulated(runner), ready_ns))
             }
+            Self::Llama(engine) => {
+                let (runner, ready_ns) = engine.load(wanted).await?;
+                Ok((Runner::Llama(runner), ready_ns))
+            }
         }
     }
 
@@ -107,6 +138,7 @@ impl Engine {
     pub(crate) async fn confirm_loaded(&self) -> u64 {
         match self {
             Self::Simulated(engine) => engine.confirm_loaded().await,
+            Self::Llama(_) => sys::monotonic_ns(),
         }
     }
 
@@ -121,6 +153,12 @@ impl Engine {
             (Self::Simulated(engine), Runner::Simulated(runner)) => {
                 engine.generate(runner, job, start, output).await
             }
+            (Self::Llama(engine), Runner::Llama(runner)) => {
+                engine.generate(runner, job, start, output).await
+            }
+            (Self::Simulated(_), Runner::Llama(_)) | (Self::Llama(_), Runner::Simulated(_)) => {
+                Err(ApiError::internal("the runner belongs to another engine").into())
+            }
         }
     }
 
@@ -128,6 +166,7 @@ impl Engine {
     pub(crate) fn reset(&self) {
         match self {
             Self::Simulated(engine) => engine.reset(),
+            Self::Llama(_) => {}
         }
     }
 }

@@ -42,6 +42,7 @@ struct Slots {
 #[derive(Debug, Default)]
 struct Status {
     loaded: Option<LoadSettings>,
+    process_id: Option<u32>,
     expires_at: Option<SystemTime>,
     /// Requests that use or wait for the runner.
     users: u64,
@@ -117,6 +118,11 @@ impl Instance {
         let status = self.status();
         let settings = status.loaded.clone()?;
         Some(Resident { settings, expires_at: status.expires_at })
+    }
+
+    /// The process that holds the model, if one does.
+    pub(crate) fn runner_process_id(&self) -> Option<u32> {
+        self.status().process_id
     }
 
     /// Forgets records and counters; the model stays as it is.
@@ -255,7 +261,10 @@ impl Instance {
         } else {
             self.drop_runner(&mut guard);
             let (runner, ready_ns) = self.engine.load(wanted).await?;
-            self.status().loaded = Some(runner.settings().clone());
+            let mut status = self.status();
+            status.loaded = Some(runner.settings().clone());
+            status.process_id = runner.process_id();
+            drop(status);
             *guard = Some(runner);
             ready_ns
         };
@@ -266,6 +275,7 @@ impl Instance {
         *runner = None;
         let mut status = self.status();
         status.loaded = None;
+        status.process_id = None;
         status.expires_at = None;
     }
 

@@ -14,6 +14,7 @@ mod front;
 mod hex;
 mod instance;
 mod job;
+mod llama;
 mod model_card;
 mod options;
 mod output;
@@ -25,6 +26,8 @@ mod simulated;
 mod sys;
 mod wire;
 
+pub use llama::gguf::GgufError;
+pub use llama::{LlamaConfig, LlamaError, LlamaProgram};
 pub use send_log::{RequestOutcome, RequestRecord, SendKind, SendRecord};
 pub use server::{
     EngineConfig, ReadyEngine, ReadyLine, RunningServer, ServeConfig, ServeError, SimulatedServer,

@@ -20,6 +20,8 @@ use crate::connection::{StampedSocket, Tags};
 use crate::engine::Engine;
 use crate::front;
 use crate::instance::Instance;
+use crate::llama::{self, Llama, LlamaConfig, LlamaError};
+use crate::model_card::ModelCard;
 use crate::pacer::Pacer;
 use crate::send_log::{RequestRecord, SendLog, SendRecord};
 use crate::simulated::Simulated;
@@ -40,6 +42,8 @@ pub struct ServeConfig {
 pub enum EngineConfig {
     /// Stated timing, no model.
     Simulated(SimulatedConfig),
+    /// A real model in a llama.cpp server.
+    Llama(LlamaConfig),
 }
 
 impl EngineConfig {
@@ -47,6 +51,7 @@ impl EngineConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Simulated(_) => "simulated",
+            Self::Llama(_) => "llama",
         }
     }
 }
@@ -118,6 +123,13 @@ pub enum ServeError {
         #[from]
         source: SimulatedConfigError,
     },
+    /// The real engine cannot be used.
+    #[error("the llama.cpp engine cannot be used")]
+    Llama {
+        /// Why.
+        #[from]
+        source: LlamaError,
+    },
     /// A thread, timer or runtime was refused by the system.
     #[error("could not {what}")]
     System {
@@ -165,15 +177,32 @@ pub fn start(config: &ServeConfig) -> Result<Vec<RunningServer>, ServeError> {
     if config.listen.is_empty() {
         return Err(ServeError::NoAddress);
     }
-    match &config.engine {
-        EngineConfig::Simulated(simulated) => simulated.check()?,
-    }
+    let engine = Prepared::new(&config.engine)?;
     let listeners: Vec<_> =
         config.listen.iter().map(|address| bind(*address)).collect::<Result<_, _>>()?;
-    listeners
-        .into_iter()
-        .map(|listener| RunningServer::start(listener, config.engine.clone()))
-        .collect()
+    listeners.into_iter().map(|listener| RunningServer::start(listener, engine.clone())).collect()
+}
+
+/// An engine that was looked at: what all instances share.
+#[derive(Debug, Clone)]
+enum Prepared {
+    Simulated(SimulatedConfig),
+    Llama(Arc<LlamaConfig>, Arc<ModelCard>),
+}
+
+impl Prepared {
+    fn new(engine: &EngineConfig) -> Result<Self, ServeError> {
+        match engine {
+            EngineConfig::Simulated(config) => {
+                config.check()?;
+                Ok(Self::Simulated(config.clone()))
+            }
+            EngineConfig::Llama(config) => {
+                let card = llama::inspect(config)?;
+                Ok(Self::Llama(Arc::new(config.clone()), Arc::new(card)))
+            }
+        }
+    }
 }
 
 /// Describes running servers for whoever waits for them.
@@ -214,9 +243,9 @@ impl SimulatedServer {
     ///
     /// [`ServeError`] if the configuration is wrong or no port is free.
     pub fn start(config: SimulatedConfig) -> Result<RunningServer, ServeError> {
-        config.check()?;
+        let engine = Prepared::new(&EngineConfig::Simulated(config))?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        RunningServer::start(bind(address)?, EngineConfig::Simulated(config))
+        RunningServer::start(bind(address)?, engine)
     }
 }
 
@@ -238,7 +267,7 @@ struct Started {
 }
 
 impl RunningServer {
-    fn start(listener: std::net::TcpListener, engine: EngineConfig) -> Result<Self, ServeError> {
+    fn start(listener: std::net::TcpListener, engine: Prepared) -> Result<Self, ServeError> {
         let address = listener
             .local_addr()
             .map_err(|source| ServeError::System { what: "read the port's number", source })?;
@@ -293,7 +322,7 @@ impl Drop for RunningServer {
 
 fn run_thread(
     listener: std::net::TcpListener,
-    engine: EngineConfig,
+    engine: Prepared,
     stopping: watch::Receiver<bool>,
     report: &mpsc::Sender<Result<Started, ServeError>>,
 ) {
@@ -316,7 +345,7 @@ fn run_thread(
 
 async fn run(
     listener: std::net::TcpListener,
-    engine: EngineConfig,
+    engine: Prepared,
     mut stopping: watch::Receiver<bool>,
     report: &mpsc::Sender<Result<Started, ServeError>>,
 ) -> Result<(), ServeError> {
@@ -324,10 +353,11 @@ async fn run(
     let listener =
         TcpListener::from_std(listener).map_err(system("register the listening socket"))?;
     let pacer = Pacer::start().map_err(system("make a timer"))?;
-    let kind = engine.name();
     let engine = match engine {
-        EngineConfig::Simulated(config) => Engine::Simulated(Simulated::new(config, pacer)),
+        Prepared::Simulated(config) => Engine::Simulated(Simulated::new(config, pacer)),
+        Prepared::Llama(config, card) => Engine::Llama(Llama::new(config, card)),
     };
+    let kind = engine.kind();
     let card = engine.card();
     let instance = Instance::new(engine, VERSION.to_owned());
     let ready = ReadyEngine {
