@@ -19,6 +19,7 @@ use tachograph_model::event::{Event, Recorded};
 use tachograph_model::plan::{Plan, expand, parse};
 use tachograph_model::study::{JournalEntry, JournalLine, Manifest};
 use tachograph_model::task::Task;
+use tachograph_serve::SimulatedConfig;
 
 /// The only lines of code that a file under `src` may have.
 const SOURCE_LINES_MAX: usize = 700;
@@ -61,11 +62,15 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Returns the tracked files, by path relative to the root.
+/// Returns the repository's files, by path relative to the root: those that git
+/// tracks or would track, and not what it ignores.
 ///
 /// Without git (a source archive), every file but build outputs.
-fn tracked() -> Vec<String> {
-    let git = Command::new("git").args(["ls-files", "-z", "--cached"]).current_dir(root()).output();
+fn repository_files() -> Vec<String> {
+    let git = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output();
     let listed = match git {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
         _ => String::new(),
@@ -101,7 +106,7 @@ fn has_extension(name: &str, extension: &str) -> bool {
 }
 
 fn rust_files() -> Vec<String> {
-    tracked().into_iter().filter(|name| has_extension(name, "rs")).collect()
+    repository_files().into_iter().filter(|name| has_extension(name, "rs")).collect()
 }
 
 fn assert_none(problems: &[String]) {
@@ -226,7 +231,7 @@ fn forbidden() -> Vec<(String, &'static str)> {
 fn tracked_files_name_no_machine_and_no_registry() {
     let forbidden = forbidden();
     let mut problems = Vec::new();
-    for name in tracked() {
+    for name in repository_files() {
         // The lock file's source is the registry's public identifier.
         if name == "Cargo.lock" {
             continue;
@@ -306,7 +311,7 @@ fn fences(text: &str) -> Vec<Fence> {
 }
 
 fn documents() -> Vec<(String, String)> {
-    tracked()
+    repository_files()
         .into_iter()
         .filter(|name| has_extension(name, "md") && !name.starts_with("samples/"))
         .map(|name| (name.clone(), read(&root().join(&name))))
@@ -465,6 +470,21 @@ fn every_metric_of_a_call_is_documented() {
 }
 
 #[test]
+fn every_setting_of_the_simulated_engine_is_documented_with_its_default() {
+    let text = read(&root().join("docs/servers.md"));
+    let settings = serde_json::to_value(SimulatedConfig::default()).unwrap();
+    let missing: Vec<String> = settings
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| format!("| `{name}` | `{value}` |"))
+        .filter(|row| !text.contains(row))
+        .map(|row| format!("docs/servers.md has no row {row}"))
+        .collect();
+    assert_none(&missing);
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let mut problems = Vec::new();
     for (name, text) in documents() {
@@ -496,7 +516,7 @@ fn the_plans_that_ship_are_good_and_have_the_runs_they_promise() {
 
 #[test]
 fn samples_are_many_small_and_all_but_one_well_formed() {
-    let files: Vec<String> = tracked()
+    let files: Vec<String> = repository_files()
         .into_iter()
         .filter_map(|name| name.strip_prefix("samples/").map(str::to_owned))
         .filter(|name| ["csv", "json", "md"].iter().any(|kind| has_extension(name, kind)))
