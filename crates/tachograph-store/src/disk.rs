@@ -1,0 +1,224 @@
+//! Every change that is made to a disk.
+//!
+//! Owns: the only calls in this crate that create, write, rename or remove, so
+//! that a test can stop a writer between any two of them.
+//!
+//! Does not: decide what is written where.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Why the file system did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action} {path}{advice}", path = path.display(), advice = advice(source))]
+pub struct DiskError {
+    /// What was asked: `write`, `read`, `rename`, ….
+    pub action: &'static str,
+    /// Of which file or folder.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// Returns what can be done about `error`, as the end of a sentence.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; the disk is full: free space, then continue with --resume (sealed runs are kept)"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; check the owner and the permissions of the file and of its folder"
+        }
+        _ => "",
+    }
+}
+
+/// The disk, counted and stopped in tests.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Disk {
+    #[cfg(test)]
+    pub(crate) fault: Option<std::sync::Arc<tests::Fault>>,
+}
+
+/// What a disk may do with the next change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Permit {
+    /// Carry it out.
+    Whole,
+    /// Write the first half, then fail: a torn write.
+    #[cfg(test)]
+    Half,
+}
+
+impl Disk {
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests inject faults here")]
+    fn permit(&self) -> io::Result<Permit> {
+        Ok(Permit::Whole)
+    }
+
+    #[cfg(test)]
+    fn permit(&self) -> io::Result<Permit> {
+        self.fault.as_ref().map_or(Ok(Permit::Whole), |fault| fault.next())
+    }
+
+    fn change<T>(
+        &self,
+        action: &'static str,
+        path: &Path,
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T, DiskError> {
+        let result = match self.permit() {
+            Ok(Permit::Whole) => change(),
+            #[cfg(test)]
+            Ok(Permit::Half) => Err(io::ErrorKind::StorageFull.into()),
+            Err(error) => Err(error),
+        };
+        result.map_err(|source| DiskError { action, path: path.to_owned(), source })
+    }
+
+    /// Creates a folder and those above it.
+    pub(crate) fn create_folders(&self, path: &Path) -> Result<(), DiskError> {
+        self.change("create the folder", path, || fs::create_dir_all(path))
+    }
+
+    /// Creates a file that must not exist.
+    pub(crate) fn create_new(&self, path: &Path) -> Result<File, DiskError> {
+        self.change("create", path, || {
+            OpenOptions::new().read(true).append(true).create_new(true).open(path)
+        })
+    }
+
+    /// Writes all of `bytes` at the end of `file`, which is the one at `path`.
+    pub(crate) fn write(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let mut file = file;
+        let result = match self.permit() {
+            Ok(Permit::Whole) => file.write_all(bytes),
+            #[cfg(test)]
+            Ok(Permit::Half) => file
+                .write_all(&bytes[..bytes.len() / 2])
+                .and(Err(io::ErrorKind::StorageFull.into())),
+            Err(error) => Err(error),
+        };
+        result.map_err(|source| DiskError { action: "write", path: path.to_owned(), source })
+    }
+
+    /// Waits until the bytes of `file` are on the disk.
+    pub(crate) fn sync(&self, file: &File, path: &Path) -> Result<(), DiskError> {
+        self.change("flush", path, || file.sync_data())
+    }
+
+    /// Waits until the entries of a folder are on the disk.
+    pub(crate) fn sync_folder(&self, path: &Path) -> Result<(), DiskError> {
+        self.change("flush the folder", path, || File::open(path)?.sync_all())
+    }
+
+    /// Writes a file that must not exist, and waits until it is on the disk.
+    pub(crate) fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let file = self.create_new(path)?;
+        self.write(&file, path, bytes)?;
+        self.sync(&file, path)
+    }
+
+    /// Cuts a file off after `length` bytes and waits until that is on the disk.
+    pub(crate) fn truncate(&self, file: &File, path: &Path, length: u64) -> Result<(), DiskError> {
+        self.change("cut off the end of", path, || {
+            file.set_len(length).and_then(|()| file.sync_all())
+        })
+    }
+
+    /// Renames a file or folder, replacing a file of the new name.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.change("rename", from, || fs::rename(from, to))
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove_file(&self, path: &Path) -> Result<(), DiskError> {
+        self.change("remove", path, || absent_is_fine(fs::remove_file(path)))
+    }
+
+    /// Removes a folder with all that is in it, if it is there.
+    pub(crate) fn remove_folder(&self, path: &Path) -> Result<(), DiskError> {
+        self.change("remove the folder", path, || absent_is_fine(fs::remove_dir_all(path)))
+    }
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Reads a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DiskError> {
+    fs::read(path).map_err(|source| DiskError { action: "read", path: path.to_owned(), source })
+}
+
+/// Reads a file, or returns `None` if it is not there.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DiskError { action: "read", path: path.to_owned(), source }),
+    }
+}
+
+/// Returns the names in a folder, in order; none if the folder is not there.
+///
+/// A name that is not UTF-8 comes back with replacement characters: nothing
+/// that this program writes has one, so it can only be reported.
+pub(crate) fn names_in(path: &Path) -> Result<Vec<String>, DiskError> {
+    let failed = |source| DiskError { action: "list", path: path.to_owned(), source };
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::{Disk, Permit};
+
+    /// A disk that stops working at one change, as if the power failed there.
+    #[derive(Debug)]
+    pub(crate) struct Fault {
+        /// Changes asked for so far.
+        pub(crate) n_changes: AtomicU64,
+        /// The change that fails, from 0, and all that follow.
+        at: u64,
+        /// Whether a write that fails leaves its first half.
+        torn: bool,
+    }
+
+    impl Fault {
+        pub(super) fn next(&self) -> io::Result<Permit> {
+            let number = self.n_changes.fetch_add(1, Ordering::Relaxed);
+            match number.cmp(&self.at) {
+                std::cmp::Ordering::Less => Ok(Permit::Whole),
+                std::cmp::Ordering::Equal if self.torn => Ok(Permit::Half),
+                _ => Err(io::ErrorKind::StorageFull.into()),
+            }
+        }
+    }
+
+    impl Disk {
+        /// Returns a disk whose change number `at` fails, and the count of changes.
+        pub(crate) fn failing_at(at: u64, torn: bool) -> (Self, Arc<Fault>) {
+            let fault = Arc::new(Fault { n_changes: AtomicU64::new(0), at, torn });
+            (Self { fault: Some(Arc::clone(&fault)) }, fault)
+        }
+    }
+}
