@@ -1,1 +1,22 @@
-//! Pure derivation from a snapshot: analyse, render, verify.
+//! Pure derivation: facts, analysis, report, verification.
+//!
+//! Owns: the way from a run's events to a published report and back. One line:
+//! [`distil`] the events of each run, [`analyse`] the study, [`render`] the
+//! report, [`verify`] what was published.
+//!
+//! Does not: touch files, clocks or the network, or compute a statistic that
+//! `tachograph_stats` does not define. Equal inputs give equal bytes.
+
+mod analysis;
+mod claim;
+mod document;
+mod facts;
+mod formula;
+mod validity;
+
+pub use analysis::{Analysis, Headline, analyse};
+pub use facts::{
+    AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts,
+    distil,
+};
+pub use validity::Status;

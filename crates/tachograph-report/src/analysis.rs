@@ -1,0 +1,410 @@
+//! From facts to estimates, comparisons and validity.
+//!
+//! Owns: [`Analysis`], everything that a report can say, and [`analyse`].
+//!
+//! Does not: compute a statistic itself (`tachograph_stats` does), round, or
+//! choose words.
+
+pub(crate) mod comparison;
+pub(crate) mod configuration;
+pub(crate) mod deviation;
+pub(crate) mod sensitivity;
+pub(crate) mod timeline;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tachograph_model::digest::Digest;
+use tachograph_model::environment::Environment;
+use tachograph_model::event::{CallStatus, RunOutcome};
+use tachograph_model::plan::{Metric, Plan, expand};
+use tachograph_model::run::{Arm, Configuration, RunId};
+use tachograph_model::study::StudyHead;
+use tachograph_stats::{
+    Confidence, DecisionRule, Direction, Ecdf, Effect, Margin, Proportion, ProportionEstimate,
+    Sample, Verdict,
+};
+
+use crate::facts::{Degeneracy, RunFacts};
+use crate::validity::{self, Status, Validity};
+use comparison::Compared;
+use configuration::ConfigurationAnalysis;
+use deviation::Deviation;
+use sensitivity::Sensitivity;
+use timeline::Timeline;
+
+/// The sets of runs that claims rest on, by name.
+pub(crate) const ALL_RUNS: &str = "all runs";
+/// The runs that enter run means.
+pub(crate) const MEASURED_RUNS: &str = "measured runs";
+/// The runs of the full factorial.
+pub(crate) const FACTORIAL_RUNS: &str = "factorial runs";
+
+/// Everything that can be said about a study.
+#[derive(Debug, Clone)]
+pub struct Analysis {
+    pub(crate) plan: Plan,
+    pub(crate) plan_sha256: Digest,
+    pub(crate) environment: Environment,
+    pub(crate) harness_version: Option<String>,
+    pub(crate) plan_text_sha256: Option<Digest>,
+    pub(crate) rule: DecisionRule,
+    pub(crate) n_planned: usize,
+    pub(crate) runs: Vec<RunRow>,
+    pub(crate) sets: BTreeMap<String, Vec<usize>>,
+    pub(crate) configurations: Vec<ConfigurationAnalysis>,
+    pub(crate) success: Success,
+    pub(crate) sensitivity: Sensitivity,
+    pub(crate) block_effect: Option<Effect>,
+    pub(crate) block_means: Vec<(u32, f64)>,
+    pub(crate) ttft_warm: Option<Ecdf>,
+    pub(crate) ttft_cold: Option<Ecdf>,
+    pub(crate) failed_calls: Vec<FailedCall>,
+    pub(crate) input_files: BTreeMap<String, (u64, Digest)>,
+    pub(crate) skipped_files: BTreeMap<String, String>,
+    pub(crate) timeline: Option<Timeline>,
+    pub(crate) validity: Validity,
+    pub(crate) deviations: Vec<Deviation>,
+}
+
+/// One run, reduced to a line of the appendix.
+#[derive(Debug, Clone)]
+pub(crate) struct RunRow {
+    pub(crate) id: RunId,
+    pub(crate) index: u32,
+    /// Position of its configuration; absent for a run that the plan lacks.
+    pub(crate) configuration: Option<usize>,
+    pub(crate) outcome: RunOutcome,
+    pub(crate) is_measured: bool,
+    pub(crate) metrics: BTreeMap<Metric, f64>,
+    pub(crate) output_tokens: u64,
+    pub(crate) n_calls: u64,
+    pub(crate) n_failed_calls: u64,
+    pub(crate) events_sha256: Digest,
+    pub(crate) status: Status,
+}
+
+/// A call that did not complete.
+#[derive(Debug, Clone)]
+pub(crate) struct FailedCall {
+    pub(crate) run: RunId,
+    pub(crate) agent: String,
+    pub(crate) call: u32,
+    pub(crate) stage: &'static str,
+    pub(crate) status: CallStatus,
+    pub(crate) error: Option<String>,
+    pub(crate) http_status: Option<u16>,
+    pub(crate) line: u64,
+}
+
+/// How often tuning helped.
+#[derive(Debug, Clone)]
+pub(crate) struct Success {
+    /// Tuned configurations whose verdict is better, of those judged.
+    pub(crate) configurations: Option<ProportionEstimate>,
+    /// Tuned runs that beat the baseline of their own block, of those that
+    /// have one.
+    pub(crate) runs: Option<ProportionEstimate>,
+}
+
+/// What one configuration is against the baseline, for a terminal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headline {
+    /// The configuration's slug.
+    pub configuration: String,
+    /// What it is compared as.
+    pub arm: Arm,
+    /// How many runs enter its mean.
+    pub n_runs: usize,
+    /// The mean of the primary metric, in the metric's unit.
+    pub mean: Option<f64>,
+    /// The ratio to the baseline with the ends of its interval.
+    pub ratio: Option<(f64, f64, f64)>,
+    /// The verdict on it.
+    pub verdict: Option<Verdict>,
+    /// Whether what it rests on is valid.
+    pub validity: Status,
+}
+
+/// Analyses the runs of a study.
+///
+/// `facts` are those of all sealed runs, in any order; the result does not
+/// depend on it. A study without runs, without a baseline or with one block
+/// gives an analysis that says what is missing.
+pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
+    let mut facts: Vec<&RunFacts> = facts.iter().collect();
+    facts.sort_by_key(|run| (run.index, run.id.clone()));
+    let plan = &head.plan;
+    let planned = expand::configurations(plan);
+    let position: BTreeMap<_, _> =
+        planned.iter().enumerate().map(|(index, planned)| (&planned.id, index)).collect();
+    let configuration_of = |run: &RunFacts| position.get(&run.id.configuration).copied();
+    let rule = rule(plan);
+
+    let mut validity = validity::assess(head, &facts, &planned);
+    let runs: Vec<RunRow> =
+        facts.iter().map(|run| row(run, configuration_of(run), &validity)).collect();
+    let mut configurations = configuration::estimate(&planned, &facts, &runs, &rule);
+    comparison::compare(&mut configurations, &runs, plan, &rule);
+    let sensitivity = sensitivity::analyse(plan, &planned, &facts, &runs, &rule);
+    validity.add_levels(&sensitivity);
+    validity.add_failure_rates(&configurations);
+    let (block_effect, block_means) = drift(&runs, planned.len(), plan.primary.metric, &rule);
+    let created = head.created();
+    let sets = sets(&runs, &planned);
+    Analysis {
+        plan: plan.clone(),
+        plan_sha256: head.plan_sha256,
+        environment: head.environment.clone(),
+        harness_version: created.map(|created| created.harness_version.clone()),
+        plan_text_sha256: created.map(|created| created.plan_sha256),
+        rule,
+        n_planned: planned.len() * plan.blocks as usize,
+        sets,
+        success: success(&configurations, &runs, plan.primary.metric, &rule),
+        sensitivity,
+        block_effect,
+        block_means,
+        ttft_warm: ttft(&facts, false, rule.confidence),
+        ttft_cold: ttft(&facts, true, rule.confidence),
+        failed_calls: failed_calls(&facts),
+        input_files: facts
+            .iter()
+            .flat_map(|run| &run.agents)
+            .flat_map(|agent| agent.files.clone())
+            .collect(),
+        skipped_files: facts
+            .iter()
+            .flat_map(|run| &run.agents)
+            .flat_map(|agent| agent.skipped.clone())
+            .collect(),
+        timeline: Timeline::of(&facts),
+        deviations: deviation::list(head, &facts),
+        validity,
+        configurations,
+        runs,
+    }
+}
+
+impl Analysis {
+    /// Returns one line per configuration, for a terminal or a gate.
+    pub fn headlines(&self) -> Vec<Headline> {
+        let primary = self.plan.primary.metric;
+        self.configurations
+            .iter()
+            .map(|configuration| {
+                let estimate = configuration.metrics.get(&primary);
+                let judged = configuration.judged(primary);
+                Headline {
+                    configuration: configuration.planned.id.to_string(),
+                    arm: configuration.planned.arm,
+                    n_runs: estimate.map_or(0, |estimate| estimate.summary.n),
+                    mean: estimate.map(|estimate| estimate.summary.mean),
+                    ratio: judged.map(|judged| {
+                        let ratio = &judged.ratio;
+                        (ratio.ratio, ratio.interval.low, ratio.interval.high)
+                    }),
+                    verdict: judged.map(|judged| judged.verdict),
+                    validity: configuration.status,
+                }
+            })
+            .collect()
+    }
+
+    /// Returns whether the study as a whole is valid, suspect or invalid.
+    pub fn validity(&self) -> Status {
+        self.validity.worst()
+    }
+
+    /// Returns how many runs the plan asks for and how many are sealed.
+    pub fn n_runs(&self) -> (usize, usize) {
+        (self.n_planned, self.runs.len())
+    }
+
+    /// Returns the baseline.
+    pub(crate) fn baseline(&self) -> Option<&ConfigurationAnalysis> {
+        self.configurations.iter().find(|each| each.planned.arm == Arm::Baseline)
+    }
+
+    /// Returns the tuned configurations.
+    pub(crate) fn tuned(&self) -> impl Iterator<Item = &ConfigurationAnalysis> {
+        self.configurations.iter().filter(|each| each.planned.arm == Arm::Chimera)
+    }
+
+    /// Returns the tuned configurations with `verdict` on the primary metric.
+    pub(crate) fn with_verdict(&self, verdict: Verdict) -> Vec<&ConfigurationAnalysis> {
+        let primary = self.plan.primary.metric;
+        self.tuned()
+            .filter(|each| each.judged(primary).is_some_and(|judged| judged.verdict == verdict))
+            .collect()
+    }
+}
+
+/// Returns the rule by which the plan decides.
+fn rule(plan: &Plan) -> DecisionRule {
+    let level = (1.0 - plan.primary.alpha).clamp(0.5, 0.999_999);
+    let margin = (plan.primary.margin_percent / 100.0).clamp(1e-6, 1.0);
+    DecisionRule {
+        confidence: Confidence::new(level).unwrap_or(Confidence::NINETY_FIVE),
+        margin: Margin::new(margin).expect("clamped to the margin's range"),
+        direction: direction(plan.primary.metric),
+    }
+}
+
+pub(crate) fn direction(metric: Metric) -> Direction {
+    if metric.higher_is_better() { Direction::HigherIsBetter } else { Direction::LowerIsBetter }
+}
+
+fn row(run: &RunFacts, configuration: Option<usize>, validity: &Validity) -> RunRow {
+    let metrics =
+        Metric::ALL.into_iter().filter_map(|metric| Some((metric, run.metric(metric)?))).collect();
+    let n_calls = run.calls().count() as u64;
+    let n_unfinished: usize = run.agents.iter().map(|agent| agent.n_unfinished_calls).sum();
+    let n_failed = run.calls().filter(|call| !call.is_completed()).count();
+    RunRow {
+        id: run.id.clone(),
+        index: run.index,
+        configuration,
+        outcome: run.outcome,
+        is_measured: run.is_measured(),
+        metrics,
+        output_tokens: run.output_tokens(),
+        n_calls: n_calls + n_unfinished as u64,
+        n_failed_calls: (n_failed + n_unfinished) as u64,
+        events_sha256: run.events_sha256,
+        status: validity.of_run(&run.id),
+    }
+}
+
+fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usize>> {
+    let chosen = |keep: &dyn Fn(&RunRow) -> bool| -> Vec<usize> {
+        runs.iter().enumerate().filter(|(_, run)| keep(run)).map(|(index, _)| index).collect()
+    };
+    let is_factorial =
+        |run: &RunRow| run.configuration.is_some_and(|at| !planned[at].levels.is_empty());
+    let mut sets = BTreeMap::from([
+        (ALL_RUNS.to_owned(), chosen(&|_| true)),
+        (MEASURED_RUNS.to_owned(), chosen(&|run| run.is_measured)),
+        (FACTORIAL_RUNS.to_owned(), chosen(&is_factorial)),
+    ]);
+    for (index, configuration) in planned.iter().enumerate() {
+        sets.insert(configuration.id.to_string(), chosen(&|run| run.configuration == Some(index)));
+    }
+    sets
+}
+
+fn success(
+    configurations: &[ConfigurationAnalysis],
+    runs: &[RunRow],
+    primary: Metric,
+    rule: &DecisionRule,
+) -> Success {
+    let tuned: Vec<&ConfigurationAnalysis> =
+        configurations.iter().filter(|each| each.planned.arm == Arm::Chimera).collect();
+    let judged: Vec<Verdict> =
+        tuned.iter().filter_map(|each| Some(each.judged(primary)?.verdict)).collect();
+    let n_better = judged.iter().filter(|&&verdict| verdict == Verdict::Better).count();
+    let share = |successes: usize, trials: usize| {
+        let proportion = Proportion::new(successes as u64, trials as u64).ok()?;
+        Some(proportion.estimate(rule.confidence))
+    };
+    let value = |run: &RunRow| run.metrics.get(&primary).copied();
+    let arm = |run: &RunRow| run.configuration.map(|at| configurations[at].planned.arm);
+    let baseline: BTreeMap<u32, f64> = runs
+        .iter()
+        .filter(|run| arm(run) == Some(Arm::Baseline))
+        .filter_map(|run| Some((run.id.block, value(run)?)))
+        .collect();
+    let pairs: Vec<bool> = runs
+        .iter()
+        .filter(|run| arm(run) == Some(Arm::Chimera))
+        .filter_map(|run| {
+            let (own, other) = (value(run)?, *baseline.get(&run.id.block)?);
+            Some(if primary.higher_is_better() { own > other } else { own < other })
+        })
+        .collect();
+    Success {
+        configurations: share(n_better, judged.len()),
+        runs: share(pairs.iter().filter(|&&won| won).count(), pairs.len()),
+    }
+}
+
+/// Returns the effect of blocks and the mean of each complete block.
+fn drift(
+    runs: &[RunRow],
+    n_configurations: usize,
+    primary: Metric,
+    rule: &DecisionRule,
+) -> (Option<Effect>, Vec<(u32, f64)>) {
+    let mut cells = Vec::new();
+    let mut means = Vec::new();
+    let blocks: BTreeSet<u32> = runs.iter().map(|run| run.id.block).collect();
+    for block in blocks {
+        let of_block: Vec<(usize, f64)> = runs
+            .iter()
+            .filter(|run| run.id.block == block)
+            .filter_map(|run| Some((run.configuration?, *run.metrics.get(&primary)?)))
+            .collect();
+        if of_block.len() != n_configurations {
+            continue;
+        }
+        let values: Vec<f64> = of_block.iter().map(|(_, value)| *value).collect();
+        if let Ok(sample) = Sample::new(&values) {
+            means.push((block, sample.mean()));
+        }
+        cells.extend(of_block.into_iter().map(|(level, value)| tachograph_stats::Cell {
+            block: block as usize,
+            level,
+            value,
+        }));
+    }
+    let design = tachograph_stats::BlockDesign::new(&cells).ok();
+    (design.map(|design| design.analyse(rule.confidence).blocks), means)
+}
+
+fn ttft(facts: &[&RunFacts], cold: bool, confidence: Confidence) -> Option<Ecdf> {
+    let calls = facts.iter().flat_map(|run| run.calls());
+    let values: Vec<f64> = calls
+        .filter(|call| call.is_completed() && call.cold == cold)
+        .filter_map(|call| call.ttft_ms)
+        .collect();
+    Some(Ecdf::of(&Sample::new(&values).ok()?, confidence))
+}
+
+fn failed_calls(facts: &[&RunFacts]) -> Vec<FailedCall> {
+    let mut failed = Vec::new();
+    for run in facts {
+        for agent in &run.agents {
+            let calls = agent.calls.iter().filter(|call| !call.is_completed());
+            failed.extend(calls.map(|call| FailedCall {
+                run: run.id.clone(),
+                agent: agent.name.clone(),
+                call: call.call,
+                stage: call.stage.name(),
+                status: call.status,
+                error: call.error.clone(),
+                http_status: call.http_status,
+                line: call.line,
+            }));
+        }
+    }
+    failed
+}
+
+/// Returns how many completed calls of the runs have each kind of degeneracy.
+pub(crate) fn degenerate<'a>(
+    runs: impl IntoIterator<Item = &'a &'a RunFacts>,
+) -> BTreeMap<Degeneracy, u64> {
+    let mut counts = BTreeMap::new();
+    for kind in runs.into_iter().flat_map(|run| run.calls()).filter_map(|call| call.degeneracy) {
+        *counts.entry(kind).or_default() += 1;
+    }
+    counts
+}
+
+/// Returns what was concluded, where something could be.
+pub(crate) fn judged(compared: Option<&Compared>) -> Option<&tachograph_stats::Comparison> {
+    match compared? {
+        Compared::Judged(comparison) => Some(comparison),
+        Compared::Refused(_) => None,
+    }
+}

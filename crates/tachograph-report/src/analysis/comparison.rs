@@ -1,0 +1,100 @@
+//! Every configuration against the baseline, within blocks.
+//!
+//! Owns: which pairs are made and which comparisons form the plan's family.
+
+use std::collections::BTreeMap;
+
+use tachograph_model::plan::{Metric, Plan};
+use tachograph_model::run::Arm;
+use tachograph_stats::{
+    Comparison, DecisionRule, Pair, Pairs, PairsError, compare_arms, compare_family,
+};
+
+use super::configuration::ConfigurationAnalysis;
+use super::{RunRow, direction};
+
+/// What came of comparing a configuration with the baseline.
+#[derive(Debug, Clone)]
+pub(crate) enum Compared {
+    /// A verdict.
+    Judged(Comparison),
+    /// None, and why.
+    Refused(Refusal),
+}
+
+/// Why two arms could not be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Too few blocks hold both arms; how many do.
+    TooFewBlocks(usize),
+    /// A value is zero or below, or not a number.
+    NotPositive,
+}
+
+/// Compares each configuration but the baseline with the baseline.
+///
+/// On the plan's primary metric the tuned configurations form one family
+/// (Holm). The A/A arm and every other metric are judged alone.
+pub(crate) fn compare(
+    configurations: &mut [ConfigurationAnalysis],
+    runs: &[RunRow],
+    plan: &Plan,
+    rule: &DecisionRule,
+) {
+    let arms: Vec<Arm> = configurations.iter().map(|each| each.planned.arm).collect();
+    let Some(baseline) = arms.iter().position(|&arm| arm == Arm::Baseline) else { return };
+    for metric in Metric::ALL {
+        let rule = DecisionRule { direction: direction(metric), ..*rule };
+        let by_block = |configuration: usize| -> BTreeMap<u32, f64> {
+            let own = runs.iter().filter(|run| run.configuration == Some(configuration));
+            own.filter_map(|run| Some((run.id.block, *run.metrics.get(&metric)?))).collect()
+        };
+        let baseline_values = by_block(baseline);
+        let mut family = Vec::new();
+        for (index, configuration) in configurations.iter_mut().enumerate() {
+            let own = by_block(index);
+            if arms[index] == Arm::Baseline || own.is_empty() || baseline_values.is_empty() {
+                continue;
+            }
+            let judged = pairs(&own, &baseline_values)
+                .and_then(|pairs| Ok((compare_arms(&pairs, &rule)?, pairs)));
+            let compared = match judged {
+                Ok((comparison, pairs)) => {
+                    if metric == plan.primary.metric && arms[index] == Arm::Chimera {
+                        family.push((index, pairs));
+                    }
+                    Compared::Judged(comparison)
+                }
+                Err(PairsError::TooFewBlocks { n_blocks }) => {
+                    Compared::Refused(Refusal::TooFewBlocks(n_blocks))
+                }
+                Err(PairsError::Treatment { .. } | PairsError::Baseline { .. }) => {
+                    Compared::Refused(Refusal::TooFewBlocks(0))
+                }
+                Err(_) => Compared::Refused(Refusal::NotPositive),
+            };
+            configuration.compared.insert(metric, compared);
+        }
+        let (members, pairs): (Vec<usize>, Vec<Pairs>) = family.into_iter().unzip();
+        // Each member was judged alone before, so the family cannot be refused.
+        if let Ok(comparisons) = compare_family(&pairs, &rule) {
+            for (index, comparison) in members.into_iter().zip(comparisons) {
+                configurations[index].compared.insert(metric, Compared::Judged(comparison));
+            }
+        }
+    }
+}
+
+/// Pairs two arms over the blocks that both have.
+pub(crate) fn pairs(
+    treatment: &BTreeMap<u32, f64>,
+    baseline: &BTreeMap<u32, f64>,
+) -> Result<Pairs, PairsError> {
+    let pairs: Vec<Pair> = treatment
+        .iter()
+        .filter_map(|(block, &treatment)| {
+            Some(Pair { treatment, baseline: *baseline.get(block)? })
+        })
+        .collect();
+    Pairs::new(&pairs)
+}

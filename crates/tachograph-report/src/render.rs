@@ -1,0 +1,121 @@
+//! From a report's tree to the bytes that are published.
+//!
+//! Owns: [`Rendered`] and the paths of its files.
+//!
+//! Does not: compute or choose; the tree says everything.
+
+pub(crate) mod claims;
+pub(crate) mod html;
+pub(crate) mod markdown;
+
+use std::collections::BTreeMap;
+
+use crate::analysis::Analysis;
+use crate::claim::{ClaimRef, Part};
+use crate::report::Report;
+use crate::{single_agent, summary};
+
+/// A number that stands in a rendered text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Printed {
+    /// First byte.
+    pub(crate) start: usize,
+    /// One past the last byte.
+    pub(crate) end: usize,
+    pub(crate) claim: ClaimRef,
+    pub(crate) part: Part,
+}
+
+/// A text with the places of its numbers and identifiers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Mapped {
+    pub(crate) text: String,
+    pub(crate) printed: Vec<Printed>,
+    /// Words of the evidence, as byte ranges.
+    pub(crate) identifiers: Vec<(usize, usize)>,
+}
+
+/// Everything that is published for one report.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// The report in Markdown.
+    pub report_md: String,
+    /// The report as one HTML file without anything from elsewhere.
+    pub report_html: String,
+    /// The claims, and which bytes of `report_md` print them.
+    pub claims_json: String,
+    /// Figures by file name: `runs.svg`.
+    pub figures: BTreeMap<String, String>,
+    /// A page per configuration, by its slug.
+    pub summaries: BTreeMap<String, String>,
+    pub(crate) kind: &'static str,
+    pub(crate) report: Report,
+    pub(crate) markdown: Mapped,
+    pub(crate) html: Mapped,
+    pub(crate) summary_maps: BTreeMap<String, (Report, Mapped)>,
+}
+
+/// Renders the `single-agent` report of a study.
+pub fn render(analysis: &Analysis) -> Rendered {
+    let report = single_agent::write(analysis);
+    let markdown = markdown::render(&report);
+    let html = html::render(&report);
+    let mut summary_maps = BTreeMap::new();
+    for (at, configuration) in analysis.configurations.iter().enumerate() {
+        let page = summary::write(analysis, at);
+        let mapped = markdown::render(&page);
+        summary_maps.insert(configuration.planned.id.to_string(), (page, mapped));
+    }
+    Rendered {
+        report_md: markdown.text.clone(),
+        report_html: html.text.clone(),
+        claims_json: claims::render(&report, &markdown),
+        figures: report
+            .figures
+            .iter()
+            .map(|figure| {
+                let (name, title) = (figure.name, figure.title);
+                let svg = figure.drawing.standalone(name, title, &figure.description);
+                (format!("{name}.svg"), svg)
+            })
+            .collect(),
+        summaries: summary_maps
+            .iter()
+            .map(|(name, (_, mapped))| (name.clone(), mapped.text.clone()))
+            .collect(),
+        kind: report.kind,
+        report,
+        markdown,
+        html,
+        summary_maps,
+    }
+}
+
+impl Rendered {
+    /// Returns the kind of report, which is also its folder: `single-agent`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Returns how many claims the report makes and how many numbers it prints.
+    pub fn n_claims(&self) -> (usize, usize) {
+        (self.report.ledger.claims().len(), self.markdown.printed.len())
+    }
+
+    /// Returns every file to publish, by path relative to the study.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let folder = format!("reports/{}", self.kind);
+        let mut files = BTreeMap::from([
+            (format!("{folder}/report.md"), self.report_md.clone().into_bytes()),
+            (format!("{folder}/report.html"), self.report_html.clone().into_bytes()),
+            (format!("{folder}/claims.json"), self.claims_json.clone().into_bytes()),
+        ]);
+        for (name, svg) in &self.figures {
+            files.insert(format!("{folder}/figures/{name}"), svg.clone().into_bytes());
+        }
+        for (configuration, page) in &self.summaries {
+            files.insert(format!("runs/{configuration}/summary.md"), page.clone().into_bytes());
+        }
+        files
+    }
+}

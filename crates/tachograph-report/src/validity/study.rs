@@ -1,0 +1,202 @@
+//! Checks that compare runs with each other and with the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tachograph_model::environment::ServerIdentity;
+use tachograph_model::event::Stage;
+use tachograph_model::options::OptionValue;
+use tachograph_model::run::{Configuration, ConfigurationId};
+use tachograph_model::study::StudyHead;
+use tachograph_stats::Sample;
+
+use super::{Check, Finding, Status, Validity};
+use crate::claim::Format;
+use crate::facts::{CallFacts, RunFacts};
+
+/// How many times faster than its configuration's typical call a prompt may be
+/// evaluated before a hidden cache is suspected.
+const PROMPT_SPEEDUP_MAX: f64 = 5.0;
+/// The share by which a stage's prompt may be shorter than in other
+/// configurations before it counts as cut.
+const PROMPT_LOSS_MAX: f64 = 0.02;
+
+pub(super) fn check(
+    validity: &mut Validity,
+    head: &StudyHead,
+    facts: &[&RunFacts],
+    planned: &[Configuration],
+) {
+    plan(validity, head);
+    servers(validity, head, facts);
+    inputs(validity, facts);
+    stamps(validity, facts);
+    collapse(validity, facts);
+    truncation(validity, facts);
+    contexts(validity, facts, planned);
+}
+
+fn plan(validity: &mut Validity, head: &StudyHead) {
+    let words = match head.created() {
+        None => "the journal does not say which plan was written first",
+        Some(created) if created.plan_lock_sha256 != head.plan_sha256 => {
+            "the plan's digest is not the one that was written before the first request"
+        }
+        Some(_) => return validity.looked(Check::PlanDigest, 1),
+    };
+    validity.looked(Check::PlanDigest, 1);
+    validity.found(Finding::on_study(Check::PlanDigest, Status::Invalid, words));
+}
+
+/// What must not change between the runs of a comparison.
+fn fixed(identity: &ServerIdentity) -> [(&'static str, Option<&str>); 4] {
+    [
+        ("product", identity.product.as_deref()),
+        ("version", identity.version.as_deref()),
+        ("model digest", identity.model_digest.as_deref()),
+        ("quantisation", identity.quantization.as_deref()),
+    ]
+}
+
+fn servers(validity: &mut Validity, head: &StudyHead, facts: &[&RunFacts]) {
+    let mut seen: BTreeMap<(&str, &'static str), BTreeSet<&str>> = BTreeMap::new();
+    let all = facts.iter().flat_map(|run| &run.servers).chain(&head.environment.servers);
+    for (name, identity) in all {
+        for (field, value) in fixed(identity) {
+            seen.entry((name, field)).or_default().extend(value);
+        }
+    }
+    validity.looked(
+        Check::ServerIdentity,
+        facts.iter().filter(|run| !run.servers.is_empty()).count() as u64,
+    );
+    for ((server, field), values) in seen {
+        if values.len() > 1 {
+            let values: Vec<&str> = values.into_iter().collect();
+            let words = "a server or model changed between runs that are compared";
+            validity.found(
+                Finding::on_study(Check::ServerIdentity, Status::Invalid, words)
+                    .quote(format!("{server}, {field}: {}", values.join(" / "))),
+            );
+        }
+    }
+}
+
+fn inputs(validity: &mut Validity, facts: &[&RunFacts]) {
+    let files = |run: &RunFacts| -> BTreeMap<String, _> {
+        let agents = run.agents.iter();
+        agents.map(|agent| (agent.name.clone(), agent.files.clone())).collect()
+    };
+    let measured: Vec<&&RunFacts> = facts.iter().filter(|run| run.is_measured()).collect();
+    let Some(first) = measured.first().map(|run| files(run)) else { return };
+    for run in measured {
+        validity.looked(Check::Inputs, 1);
+        if files(run) != first {
+            let words = "the run ingested other files than the first measured run";
+            validity.found(Finding::on(run, Check::Inputs, Status::Invalid, words));
+        }
+    }
+}
+
+fn stamps(validity: &mut Validity, facts: &[&RunFacts]) {
+    let measured: Vec<&&RunFacts> = facts.iter().filter(|run| run.is_measured()).collect();
+    validity.looked(Check::KernelStamps, measured.len() as u64);
+    let without = measured
+        .iter()
+        .filter(|run| run.agents.iter().any(|agent| agent.scheduling_delay.is_none()))
+        .count();
+    if without > 0 {
+        let words = "runs have no kernel stamps: their instants are the client's own, and the \
+                     client's delay is unknown";
+        validity.found(
+            Finding::on_study(Check::KernelStamps, Status::Valid, words)
+                .seen(without as f64, "runs", Format::Count),
+        );
+    }
+}
+
+/// Prompts of one configuration and stage that were evaluated much faster than
+/// is typical there: the server may have had them in a cache it does not show.
+fn collapse(validity: &mut Validity, facts: &[&RunFacts]) {
+    let mut rates: BTreeMap<(&ConfigurationId, Stage), Vec<(&RunFacts, f64)>> = BTreeMap::new();
+    for &run in facts {
+        let calls = run.calls().filter(|call| call.is_completed());
+        let timed = calls.filter_map(|call| Some((call.stage, call.server_prompt_rate?)));
+        for (stage, rate) in timed {
+            rates.entry((&run.id.configuration, stage)).or_default().push((run, rate));
+        }
+    }
+    for ((_, stage), calls) in rates {
+        let values: Vec<f64> = calls.iter().map(|(_, rate)| *rate).collect();
+        let Ok(sample) = Sample::new(&values) else { continue };
+        let typical = sample.median();
+        for (run, rate) in calls {
+            validity.looked(Check::PromptCollapse, 1);
+            if rate > PROMPT_SPEEDUP_MAX * typical {
+                let words = "the prompt was evaluated far faster than in the typical call of this \
+                             configuration";
+                validity.found(
+                    Finding::on(run, Check::PromptCollapse, Status::Suspect, words)
+                        .seen(rate, "tok/s", Format::Fixed(0))
+                        .against(typical, "tok/s", Format::Fixed(0))
+                        .quote(stage.name()),
+                );
+            }
+        }
+    }
+}
+
+/// The analysis prompt is the same in every configuration of a block, so a
+/// smaller token count means that the server cut it.
+fn truncation(validity: &mut Validity, facts: &[&RunFacts]) {
+    let prompt = |run: &RunFacts| {
+        let calls = run.calls().filter(|call| call.is_completed());
+        calls.filter(|call| call.stage == Stage::Analysis).filter_map(|c| c.prompt_tokens).max()
+    };
+    let mut longest: BTreeMap<u32, u64> = BTreeMap::new();
+    for run in facts {
+        if let Some(tokens) = prompt(run) {
+            let most = longest.entry(run.id.block).or_default();
+            *most = tokens.max(*most);
+        }
+    }
+    for run in facts {
+        let Some(tokens) = prompt(run) else { continue };
+        validity.looked(Check::ContextTruncated, 1);
+        let most = longest[&run.id.block];
+        if (tokens as f64) < most as f64 * (1.0 - PROMPT_LOSS_MAX) {
+            let words = "the server evaluated fewer prompt tokens than for the same prompt in \
+                         another configuration: it cut the prompt to its context";
+            validity.found(
+                Finding::on(run, Check::ContextTruncated, Status::Suspect, words)
+                    .seen(tokens as f64, "tokens", Format::Fixed(0))
+                    .against(most as f64, "tokens", Format::Fixed(0)),
+            );
+        }
+    }
+}
+
+fn contexts(validity: &mut Validity, facts: &[&RunFacts], planned: &[Configuration]) {
+    let asked: BTreeMap<&ConfigurationId, i64> = planned
+        .iter()
+        .filter_map(|each| match each.options.get("num_ctx") {
+            Some(OptionValue::Integer(length)) => Some((&each.id, *length)),
+            _ => None,
+        })
+        .collect();
+    for run in facts {
+        let Some(&asked) = asked.get(&run.id.configuration) else { continue };
+        let lengths = run.servers.values().filter_map(|server| server.context_length);
+        let Some(length) = lengths.max() else { continue };
+        if run.calls().any(CallFacts::is_completed) {
+            validity.looked(Check::ContextDiffers, 1);
+            if i128::from(length) != i128::from(asked) {
+                let words = "the server's context length is not the one that the plan asks for";
+                validity.found(
+                    Finding::on(run, Check::ContextDiffers, Status::Suspect, words)
+                        .seen(length as f64, "tokens", Format::Fixed(0))
+                        .against(asked as f64, "tokens", Format::Fixed(0)),
+                );
+            }
+        }
+    }
+}
