@@ -1,0 +1,105 @@
+//! A server on loopback that does what a test says, and remembers what it was sent.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+
+use tachograph_run::client::Endpoint;
+
+/// One connection, as the script sees it.
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pending: Vec<u8>,
+}
+
+impl Connection {
+    /// Reads one request; `None` when the client has closed the connection.
+    pub(crate) fn request(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.request_end() {
+                let rest = self.pending.split_off(end);
+                let request = std::mem::replace(&mut self.pending, rest);
+                return Some(String::from_utf8(request).unwrap());
+            }
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return None,
+                Ok(n_bytes) => self.pending.extend_from_slice(&buffer[..n_bytes]),
+            }
+        }
+    }
+
+    fn request_end(&self) -> Option<usize> {
+        let text = String::from_utf8_lossy(&self.pending);
+        let head = text.find("\r\n\r\n")? + 4;
+        let length = text[..head]
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "))
+            .map_or(0, |length| length.parse().unwrap());
+        (self.pending.len() >= head + length).then_some(head + length)
+    }
+
+    /// Sends bytes; the client may be gone already.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        if let Err(error) = self.stream.write_all(bytes.as_ref()) {
+            eprintln!("the client is gone: {error}");
+        }
+    }
+
+    /// Waits until the client closes the connection.
+    pub(crate) fn await_close(&mut self) {
+        while self.request().is_some() {}
+    }
+}
+
+/// A running script.
+pub(crate) struct Server {
+    pub(crate) endpoint: Endpoint,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Runs `script` for each of the first `n_connections`, one after the other.
+    pub(crate) fn start(
+        n_connections: usize,
+        mut script: impl FnMut(usize, &mut Connection) + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let endpoint = Endpoint::parse(&format!("http://{address}")).unwrap();
+        let thread = thread::spawn(move || {
+            for index in 0..n_connections {
+                let (stream, _) = listener.accept().unwrap();
+                stream.set_nodelay(true).unwrap();
+                script(index, &mut Connection { stream, pending: Vec::new() });
+            }
+        });
+        Self { endpoint, thread }
+    }
+
+    /// Waits for the end of the script; fails if it failed.
+    pub(crate) fn join(self) {
+        self.thread.join().unwrap();
+    }
+}
+
+/// Returns an answer with a body of known length.
+pub(crate) fn answer(status: &str, content_type: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Returns the head of a chunked answer.
+pub(crate) fn chunked_head(content_type: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n")
+}
+
+/// Returns `body` as one chunk.
+pub(crate) fn chunk(body: &str) -> String {
+    format!("{:x}\r\n{body}\r\n", body.len())
+}
+
+/// Ends a chunked body.
+pub(crate) const LAST_CHUNK: &str = "0\r\n\r\n";
