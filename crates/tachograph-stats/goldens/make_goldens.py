@@ -29,6 +29,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import ttost_paired
 
+import comparisons
+
 mpmath.mp.dps = 50
 CASES = []
 
@@ -449,6 +451,7 @@ def main():
     anova()
     small_ones()
     distributions()
+    comparisons.add_all(case)
     header = {
         "command": "VENV/bin/python crates/tachograph-stats/goldens/make_goldens.py",
         "environment": "pip install -r crates/tachograph-stats/goldens/requirements.txt",

@@ -7,6 +7,9 @@
 //! its block or repeat it.
 
 mod design;
+mod one_way;
+
+pub(crate) use one_way::one_way_f;
 
 pub use design::{BlockDesign, Cell, DesignError, Factorial, FactorialRun};
 

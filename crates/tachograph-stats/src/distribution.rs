@@ -6,8 +6,12 @@
 //!
 //! Does not: know samples. Callers keep the arguments inside the stated ranges.
 
+mod noncentral;
 mod special;
 
+pub(crate) use noncentral::{
+    hedges_correction, mean_over_scale, noncentral_t_upper_tail, noncentrality_interval,
+};
 pub(crate) use special::beta_areas;
 
 use special::{gamma_areas, ln_gamma, ln_gamma_ratio_half};
@@ -146,6 +150,18 @@ pub(crate) fn chi_squared_upper_quantile(tail: f64, df: f64) -> f64 {
         let ln_density =
             (df / 2.0 - 1.0) * (x / 2.0).ln() - x / 2.0 - ln_gamma(df / 2.0) - 2.0_f64.ln();
         (upper(x) - tail, ln_density.exp())
+    })
+}
+
+/// Returns the value that Fisher's `F` exceeds with probability `tail`.
+pub(crate) fn f_upper_quantile(tail: f64, df_between: f64, df_within: f64) -> f64 {
+    let mut high = 1.0;
+    while f_upper_tail(high, df_between, df_within) > tail {
+        high *= 2.0;
+    }
+    // No density: the solver falls back to bisection, which is exact here.
+    solve_decreasing((0.0, high), high / 2.0, |f| {
+        (f_upper_tail(f, df_between, df_within) - tail, 0.0)
     })
 }
 

@@ -21,21 +21,38 @@
 //! | better, worse, equivalent, inconclusive | [`compare_arms`], [`compare_family`] |
 //! | difference of two independent samples | [`welch`] |
 //! | what a factor does | [`BlockDesign::analyse`], [`Factorial::analyse`] |
+//! | intervals without a distribution | [`bca_mean`], [`bca_over_runs`], [`studentised_mean`] |
+//! | tests without a distribution | [`mann_whitney`], [`signed_rank`], [`relabelling`], [`sign_flip`] |
+//! | effect sizes, spread | [`hedges_g`], [`cliffs_delta`], [`brown_forsythe`] |
+//! | many comparisons | [`holm`], [`benjamini_hochberg`] |
+//! | drift over the runs | [`mann_kendall`], [`autocorrelation`] |
+//! | runs against calls | [`variance_components`] |
+//! | how many blocks | [`PairedDesign`] |
 
 mod adjust;
 mod anova;
+mod bootstrap;
+mod components;
 mod describe;
 mod distribution;
 mod ecdf;
+mod effect;
 mod equivalence;
 mod fairness;
+mod fieller;
 mod interval;
 mod mean;
 mod outlier;
 mod paired;
+mod permutation;
+mod power;
 mod proportion;
 mod quantile;
+mod random;
+mod rank;
 mod sample;
+mod spread;
+mod trend;
 mod verdict;
 mod welch;
 
@@ -44,26 +61,38 @@ pub use anova::{
     BlockAnalysis, BlockDesign, Cell, DesignError, Effect, Factorial, FactorialAnalysis,
     FactorialRun, Interaction, LevelMean, MainEffect,
 };
+pub use bootstrap::{
+    BCA_RUNS_MIN, BcaEstimate, BcaInterval, BootstrapError, Resampling, StudentisedEstimate,
+    bca_interval, bca_mean, bca_over_runs, studentised_mean,
+};
+pub use components::{VarianceComponents, variance_components};
 pub use describe::{CvError, CvEstimate, Summary, cv_estimate};
 pub use distribution::{
     f_upper_tail, normal_two_sided, normal_upper_quantile, normal_upper_tail, t_critical,
     t_two_sided, t_upper_quantile, t_upper_tail,
 };
 pub use ecdf::{Ecdf, EcdfStep};
+pub use effect::{CliffsDelta, EffectError, HedgesG, cliffs_delta, hedges_g};
 pub use equivalence::{Equivalence, Margin, MarginError, tost};
 pub use fairness::{FairnessError, jain_index};
+pub use fieller::{FiellerError, FiellerRatio, fieller};
 pub use interval::{Confidence, ConfidenceError, Interval};
 pub use mean::{
     EstimateError, MeanEstimate, TrimmedMeanEstimate, mean_estimate, trimmed_mean_estimate,
 };
 pub use outlier::{FenceClass, TukeyFences};
 pub use paired::{Pair, PairedDifference, PairedRatio, Pairs, PairsError, paired_ratio, paired_t};
+pub use permutation::{Permutation, relabelling, sign_flip};
+pub use power::{PairedDesign, PowerError};
 pub use proportion::{ExtremeBound, Proportion, ProportionError, ProportionEstimate};
 pub use quantile::{
     QuantileError, QuantileEstimate, harrell_davis, quantile, quantile_estimate,
     quantile_sample_size,
 };
+pub use rank::{MannWhitney, PMethod, SignedRank, mann_whitney, signed_rank};
 pub use sample::{MAGNITUDE_MAX, Sample, SampleError};
+pub use spread::{BrownForsythe, brown_forsythe};
+pub use trend::{Autocorrelation, MannKendall, autocorrelation, mann_kendall};
 pub use verdict::{
     Comparison, DecisionRule, Direction, Evidence, FamilyError, Verdict, compare_arms,
     compare_family,

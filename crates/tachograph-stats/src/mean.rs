@@ -23,6 +23,16 @@ pub enum EstimateError {
         /// The sample's size.
         n: usize,
     },
+    /// The method's work would outgrow memory.
+    #[error("{method} handles up to {most} combinations of values, there are {n}; pass run means")]
+    TooManyValues {
+        /// The method.
+        method: &'static str,
+        /// The most combinations that it takes.
+        most: usize,
+        /// How many there are.
+        n: usize,
+    },
     /// The share to trim from each end leaves nothing, or is not a fraction.
     #[error("cannot trim {trim} from each end; give a fraction from 0 to below 0.5")]
     TrimOutOfRange {

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod goldens {
+    pub(crate) mod compare;
     pub(crate) mod design;
     pub(crate) mod estimate;
     pub(crate) mod law;
@@ -22,30 +23,48 @@ use tachograph_stats::{Confidence, Sample};
 pub(crate) const CLOSE: f64 = 1e-9;
 
 /// Methods that have a test; the file may hold no other and must hold each.
-const METHODS: [&str; 24] = [
+const METHODS: [&str; 42] = [
     "adjust",
+    "autocorrelation",
+    "bca_interval",
+    "bca_mean",
     "block_design",
+    "blocks_for",
+    "brown_forsythe",
+    "cliffs_delta",
     "cv",
     "describe",
+    "detectable_ratio",
     "ecdf",
+    "equivalence_power",
     "f_tail",
     "factorial",
     "fences",
+    "fieller",
     "harrell_davis",
+    "hedges_g",
     "jain",
+    "mann_kendall",
+    "mann_whitney",
     "mean",
     "normal_quantile",
     "normal_tail",
     "paired_ratio",
     "paired_t",
+    "power",
     "proportion",
     "quantile_interval",
     "quantile_sample_size",
     "quantiles",
+    "relabelling",
+    "sign_flip",
+    "signed_rank",
+    "studentised_mean",
     "t_quantile",
     "t_tail",
     "tost",
     "trimmed_mean",
+    "variance_components",
     "welch",
 ];
 

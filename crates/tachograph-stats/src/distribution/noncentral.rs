@@ -1,0 +1,89 @@
+//! Student's t about a mean that is not 0: power and effect-size intervals.
+
+use super::special::ln_gamma_ratio_half;
+use super::{normal_upper_quantile, normal_upper_tail, solve_decreasing, t_upper_tail};
+
+/// Integrates over the law of `s = chi(df) / sqrt(df)`: the mean of `f(s)`.
+///
+/// The trapezoid rule in `ln s`, which converges geometrically since the law
+/// vanishes with all derivatives at both ends. `sharpness` is the steepness of
+/// `f` against `s` near 1.
+///
+/// # Source
+///
+/// Trefethen and Weideman (2014), *The Exponentially Convergent Trapezoidal Rule*,
+/// SIAM Review 56, 385-458.
+pub(crate) fn mean_over_scale(df: f64, sharpness: f64, f: impl Fn(f64) -> f64) -> f64 {
+    // The log density of u = ln s, less its peak at 0.
+    let ln_weight = |u: f64| df * (u - (2.0 * u).exp_m1() / 2.0);
+    let end = |direction: f64| {
+        let mut u = direction / df.sqrt();
+        while ln_weight(u) > -42.0 {
+            u *= 1.25;
+        }
+        u
+    };
+    let (low, high) = (end(-1.0), end(1.0));
+    let width = (1.0 / (2.0 * df).sqrt()).min(1.0 / sharpness.max(1.0));
+    let steps = ((high - low) / width * 4.0).ceil().clamp(200.0, 200_000.0);
+    let (mut sum, mut weights) = (0.0, 0.0);
+    let mut index = 0.0;
+    while index <= steps {
+        let u = low + (high - low) * index / steps;
+        let weight = ln_weight(u).exp();
+        sum += weight * f(u.exp());
+        weights += weight;
+        index += 1.0;
+    }
+    sum / weights
+}
+
+/// `P(T > t)` for the noncentral `T` with `df > 0` and noncentrality `delta`.
+///
+/// # Source
+///
+/// Its definition, `T = (Z + delta) / s`: the mean of `P(Z > t s - delta)`.
+pub(crate) fn noncentral_t_upper_tail(t: f64, df: f64, delta: f64) -> f64 {
+    if delta == 0.0 {
+        return t_upper_tail(t, df);
+    }
+    mean_over_scale(df, t.abs().max(delta.abs()), |s| normal_upper_tail(t * s - delta))
+}
+
+/// The slope of [`noncentral_t_upper_tail`] against `delta`.
+fn tail_slope(t: f64, df: f64, delta: f64) -> f64 {
+    mean_over_scale(df, t.abs().max(delta.abs()), |s| {
+        (-0.5 * (t * s - delta).powi(2)).exp() / std::f64::consts::TAU.sqrt()
+    })
+}
+
+/// The noncentralities for which `t` lies at the upper and the lower `alpha / 2`
+/// tail: an equal-tailed interval of the noncentrality. `t` is at most 1e4.
+pub(crate) fn noncentrality_interval(t: f64, df: f64, alpha: f64) -> (f64, f64) {
+    let half = alpha / 2.0;
+    // Near t, a noncentrality has about this standard error.
+    let reach = normal_upper_quantile(half) * (1.0 + t * t / (2.0 * df)).sqrt();
+    let at_tail = |tail: f64| {
+        let excess = |delta: f64| tail - noncentral_t_upper_tail(t, df, delta);
+        let mut low = t - 2.0 * reach - 1.0;
+        while excess(low) < 0.0 {
+            low -= reach + 1.0;
+        }
+        let mut high = t + 2.0 * reach + 1.0;
+        while excess(high) > 0.0 {
+            high += reach + 1.0;
+        }
+        solve_decreasing((low, high), t, |delta| (excess(delta), tail_slope(t, df, delta)))
+    };
+    (at_tail(half), at_tail(1.0 - half))
+}
+
+/// Hedges' exact factor `J`, which takes the bias out of a standardised mean
+/// difference. For `df` 1, where it does not exist, it is 0.
+pub(crate) fn hedges_correction(df: f64) -> f64 {
+    if df <= 1.0 {
+        return 0.0;
+    }
+    // Gamma(df/2) / Gamma((df-1)/2), with h = (df - 1) / 2.
+    (ln_gamma_ratio_half((df - 1.0) / 2.0) - 0.5 * (df / 2.0).ln()).exp()
+}

@@ -1,0 +1,220 @@
+//! How many blocks a question needs.
+//!
+//! Owns: power, detectable effect and required blocks of the paired comparison on
+//! log ratios, for differences and for equivalence.
+
+use crate::distribution::{
+    mean_over_scale, noncentral_t_upper_tail, normal_upper_tail, t_critical,
+};
+use crate::{Confidence, Margin};
+
+/// The most blocks that a search considers.
+const BLOCKS_MAX: usize = 100_000;
+
+/// What a pilot tells about the noise of log ratios between blocks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairedDesign {
+    log_sd: f64,
+    confidence: Confidence,
+}
+
+/// Why a power question has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum PowerError {
+    /// The spread is not usable.
+    #[error("the standard deviation of log ratios is {log_sd}; take one above 0 from a pilot")]
+    Spread {
+        /// What was given.
+        log_sd: f64,
+    },
+    /// The ratio is not usable.
+    #[error("a true ratio of {ratio} has no power; give a ratio above 0, other than 1")]
+    Ratio {
+        /// What was given.
+        ratio: f64,
+    },
+    /// The wanted power is not usable.
+    #[error("power {power} is outside 0.05..=0.9999; by custom 0.8 or 0.9")]
+    Power {
+        /// What was given.
+        power: f64,
+    },
+    /// No design of a usable size reaches it.
+    #[error("even {most} blocks do not reach this power; widen the margin or reduce the noise")]
+    TooManyBlocks {
+        /// The most that were considered.
+        most: usize,
+    },
+    /// Spread over blocks needs two blocks.
+    #[error("a paired comparison needs at least 2 blocks, {n_blocks} were asked about")]
+    TooFewBlocks {
+        /// How many were asked about.
+        n_blocks: usize,
+    },
+}
+
+impl PairedDesign {
+    /// Describes a paired comparison by the spread of its log ratios.
+    ///
+    /// `log_sd` is [`crate::PairedRatio::log_sd`] of a pilot; `confidence` that of
+    /// the planned test.
+    ///
+    /// # Errors
+    ///
+    /// [`PowerError::Spread`] unless `log_sd` is above 0 and finite.
+    pub fn new(log_sd: f64, confidence: Confidence) -> Result<Self, PowerError> {
+        if log_sd > 0.0 && log_sd.is_finite() {
+            Ok(Self { log_sd, confidence })
+        } else {
+            Err(PowerError::Spread { log_sd })
+        }
+    }
+
+    /// Returns the probability of a significant difference when the true ratio is
+    /// `ratio`, with `n_blocks` blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`PowerError::TooFewBlocks`] below 2; [`PowerError::Ratio`] for a ratio that
+    /// is not above 0.
+    ///
+    /// # Source
+    ///
+    /// The noncentral t distribution of the paired t statistic: Cohen (1988),
+    /// *Statistical Power Analysis*, chapter 2; both tails are counted.
+    pub fn power(&self, n_blocks: usize, ratio: f64) -> Result<f64, PowerError> {
+        if n_blocks < 2 {
+            return Err(PowerError::TooFewBlocks { n_blocks });
+        }
+        if !(ratio > 0.0 && ratio.is_finite()) {
+            return Err(PowerError::Ratio { ratio });
+        }
+        Ok(self.power_at(n_blocks, ratio.ln().abs()))
+    }
+
+    fn power_at(&self, n_blocks: usize, log_effect: f64) -> f64 {
+        let df = (n_blocks - 1) as f64;
+        let critical = t_critical(self.confidence.alpha(), df);
+        let delta = (n_blocks as f64).sqrt() * log_effect / self.log_sd;
+        if delta > 1e4 {
+            // Far beyond any critical value that a usable confidence has.
+            return if critical < delta / 100.0 { 1.0 } else { 0.0 };
+        }
+        let upper = noncentral_t_upper_tail(critical, df, delta);
+        (upper + noncentral_t_upper_tail(critical, df, -delta)).clamp(0.0, 1.0)
+    }
+
+    /// Returns the smallest number of blocks that detects a true ratio with at
+    /// least the given power.
+    ///
+    /// # Errors
+    ///
+    /// [`PowerError::Ratio`] for a ratio of 1 or not above 0, [`PowerError::Power`]
+    /// for an unusable power, [`PowerError::TooManyBlocks`] beyond 100,000 blocks.
+    pub fn blocks_for(&self, ratio: f64, power: f64) -> Result<usize, PowerError> {
+        check_power(power)?;
+        if !(ratio > 0.0 && ratio.is_finite() && ratio.ln() != 0.0) {
+            return Err(PowerError::Ratio { ratio });
+        }
+        fewest(|n_blocks| self.power_at(n_blocks, ratio.ln().abs()) >= power)
+    }
+
+    /// Returns the smallest true ratio above 1 that `n_blocks` blocks detect with
+    /// the given power. Its reciprocal is detected just as well.
+    ///
+    /// # Errors
+    ///
+    /// [`PowerError::TooFewBlocks`] below 2; [`PowerError::Power`] for an unusable
+    /// power.
+    pub fn detectable_ratio(&self, n_blocks: usize, power: f64) -> Result<f64, PowerError> {
+        check_power(power)?;
+        if n_blocks < 2 {
+            return Err(PowerError::TooFewBlocks { n_blocks });
+        }
+        let (mut low, mut high) = (0.0, self.log_sd);
+        while self.power_at(n_blocks, high) < power {
+            high *= 2.0;
+        }
+        // Fifty halvings leave fewer than 1e-15 of the first bracket.
+        for _ in 0..50 {
+            let middle = f64::midpoint(low, high);
+            if self.power_at(n_blocks, middle) < power { low = middle } else { high = middle }
+        }
+        Ok(high.exp())
+    }
+
+    /// Returns the probability of showing equivalence within `margin` when the true
+    /// ratio is `ratio`, with `n_blocks` blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`PairedDesign::power`].
+    ///
+    /// # Source
+    ///
+    /// Phillips (1990), *Power of the Two One-Sided Tests Procedure in
+    /// Bioequivalence*, Journal of Pharmacokinetics and Biopharmaceutics 18,
+    /// 137-144: both tests integrated over the common standard deviation.
+    pub fn equivalence_power(
+        &self,
+        n_blocks: usize,
+        ratio: f64,
+        margin: Margin,
+    ) -> Result<f64, PowerError> {
+        if n_blocks < 2 {
+            return Err(PowerError::TooFewBlocks { n_blocks });
+        }
+        if !(ratio > 0.0 && ratio.is_finite()) {
+            return Err(PowerError::Ratio { ratio });
+        }
+        Ok(self.equivalence_power_at(n_blocks, ratio.ln(), margin))
+    }
+
+    fn equivalence_power_at(&self, n_blocks: usize, log_ratio: f64, margin: Margin) -> f64 {
+        let df = (n_blocks - 1) as f64;
+        let critical = t_critical((2.0 * self.confidence.alpha()).min(1.0), df);
+        let root = (n_blocks as f64).sqrt() / self.log_sd;
+        let to_high = (margin.log() - log_ratio) * root;
+        let to_low = (margin.log() + log_ratio) * root;
+        // The bend where no mean passes any more costs the rule accuracy, hence
+        // the fine steps.
+        let sharpness = critical.max(to_high.abs()).max(to_low.abs()).max(100.0);
+        mean_over_scale(df, sharpness, |s| {
+            let below_high = normal_upper_tail(critical * s - to_high);
+            let below_low = normal_upper_tail(to_low - critical * s);
+            (below_high - below_low).max(0.0)
+        })
+    }
+
+    /// Returns the smallest number of blocks that shows equivalence within `margin`
+    /// with at least the given power, if the arms are truly equal.
+    ///
+    /// # Errors
+    ///
+    /// As [`PairedDesign::blocks_for`].
+    pub fn blocks_for_equivalence(&self, margin: Margin, power: f64) -> Result<usize, PowerError> {
+        check_power(power)?;
+        fewest(|n_blocks| self.equivalence_power_at(n_blocks, 0.0, margin) >= power)
+    }
+}
+
+fn check_power(power: f64) -> Result<(), PowerError> {
+    if (0.05..=0.9999).contains(&power) { Ok(()) } else { Err(PowerError::Power { power }) }
+}
+
+/// The fewest blocks for which `enough` holds; power grows with blocks.
+fn fewest(enough: impl Fn(usize) -> bool) -> Result<usize, PowerError> {
+    let mut high = 2;
+    while !enough(high) {
+        if high >= BLOCKS_MAX {
+            return Err(PowerError::TooManyBlocks { most: BLOCKS_MAX });
+        }
+        high = (high * 2).min(BLOCKS_MAX);
+    }
+    let mut low = high / 2;
+    while low + 1 < high {
+        let middle = low.midpoint(high);
+        if enough(middle) { high = middle } else { low = middle }
+    }
+    Ok(high)
+}
