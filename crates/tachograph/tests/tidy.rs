@@ -200,6 +200,31 @@ fn source_files_say_what_they_own_and_stay_small() {
     assert_none(&problems);
 }
 
+/// Crates that take values and give values.
+const PURE: [&str; 3] = ["tachograph-model", "tachograph-stats", "tachograph-report"];
+
+#[test]
+fn pure_crates_touch_nothing_and_unsafe_code_has_its_place() {
+    let reach =
+        ["std::fs", "std::net", "std::process", "std::time", "std::env", "std::os", "std::thread"];
+    let needles =
+        [["unsafe", " {"].concat(), ["unsafe", " fn"].concat(), ["unsafe", " impl"].concat()];
+    let mut problems = Vec::new();
+    for name in rust_files() {
+        let pure = PURE.iter().any(|krate| name.starts_with(&format!("crates/{krate}/src/")));
+        for (at, line) in read(&root().join(&name)).lines().enumerate() {
+            let place = format!("{name}:{}: {}", at + 1, line.trim());
+            if pure && reach.iter().any(|path| line.contains(path)) {
+                problems.push(format!("{place}: this crate is pure"));
+            }
+            if !name.ends_with("sys.rs") && needles.iter().any(|needle| line.contains(needle)) {
+                problems.push(format!("{place}: unsafe code belongs in a file …sys.rs"));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
 /// Returns texts that no tracked file may contain, put together here so that
 /// this file does not contain them either.
 fn forbidden() -> Vec<(String, &'static str)> {
