@@ -6,7 +6,10 @@
 //! Does not: use the network, know what events mean, read a clock, or rewrite
 //! what is sealed.
 
+mod check;
 mod compress;
+#[cfg(test)]
+mod crash;
 mod disk;
 mod journal;
 mod layout;
@@ -18,7 +21,10 @@ mod recover;
 mod run_writer;
 mod schema;
 mod study;
+#[cfg(feature = "parquet")]
+mod tables;
 
+pub use check::{Check, Finding, NOT_CHECKED, Severity, check};
 pub use disk::DiskError;
 pub use journal::AppendError;
 pub use layout::NameError;
@@ -27,3 +33,5 @@ pub use open::{OpenError, OpenStudy};
 pub use run_writer::RunWriter;
 pub use schema::SchemaError;
 pub use study::{NewStudy, Study, WriteError};
+#[cfg(feature = "parquet")]
+pub use tables::{TableError, parquet_bytes};

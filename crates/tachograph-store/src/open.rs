@@ -231,10 +231,6 @@ impl OpenStudy {
             .map(|(path, _)| Ok((path.clone(), self.read_file(path)?)))
             .collect()
     }
-
-    pub(crate) fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
 }
 
 /// Returns the path of a sealed run's events, relative to the study.

@@ -166,7 +166,7 @@ impl StudyBuilder {
         for (name, levels) in &self.factors {
             // JSON values of these kinds are TOML values, too.
             let levels = serde_json::to_string(levels).expect("levels are JSON");
-            text.push_str(&format!("{name} = {levels}\n"));
+            text.extend([name.as_str(), " = ", &levels, "\n"]);
         }
         text
     }

@@ -9,7 +9,7 @@ use super::{derived, new, written};
 fn what_was_recorded_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let fake = StudyBuilder::new().build();
-    drop(written(&folder.path().join("study"), &fake));
+    written(&folder.path().join("study"), &fake);
     let study = Study::open(&folder.path().join("study")).unwrap();
     assert_eq!(study.head().plan, fake.plan);
     assert_eq!(study.head().environment, fake.environment);

@@ -2,13 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "the functions that the tests share may panic, too")]
 
+mod corruption;
+mod kill;
+mod line;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tachograph_store::{NewStudy, Study};
-use tachograph_testkit::study::{AT, FakeStudy, HARNESS_VERSION, StudyBuilder};
-
-mod line;
+use tachograph_store::{NewStudy, Study, WriteError};
+use tachograph_testkit::study::{AT, FakeRun, FakeStudy, HARNESS_VERSION};
 
 fn new(fake: &FakeStudy) -> NewStudy<'_> {
     NewStudy {
@@ -29,27 +31,31 @@ fn derived() -> BTreeMap<String, Vec<u8>> {
     ])
 }
 
-/// Writes the runs of `fake` that are not sealed yet, then completes the study.
-fn finish(study: &mut Study, fake: &FakeStudy) {
-    for run in &fake.runs {
-        if study.is_sealed(&run.run.id) {
-            continue;
-        }
-        let mut writer = study.begin_run(&run.begun(), AT).unwrap();
-        for event in &run.events {
-            writer.append(event).unwrap();
-        }
-        for (name, bytes) in &run.artifacts {
-            writer.artifact(name, bytes).unwrap();
-        }
-        writer.seal(run.outcome, AT).unwrap();
+fn write_run(study: &mut Study, run: &FakeRun) -> Result<(), WriteError> {
+    let mut writer = study.begin_run(&run.begun(), AT)?;
+    for event in &run.events {
+        writer.append(event)?;
     }
-    study.complete(AT).unwrap();
+    for (name, bytes) in &run.artifacts {
+        writer.artifact(name, bytes)?;
+    }
+    writer.seal(run.outcome, AT)?;
+    Ok(())
 }
 
-fn written(folder: &Path, fake: &FakeStudy) -> Study {
+/// Writes the runs of `fake` that are not sealed yet, completes the study and
+/// publishes in it.
+fn finish(study: &mut Study, fake: &FakeStudy) -> Result<(), WriteError> {
+    for run in &fake.runs {
+        if !study.is_sealed(&run.run.id) {
+            write_run(study, run)?;
+        }
+    }
+    study.complete(AT)?;
+    study.publish("single-agent", &derived(), AT)
+}
+
+fn written(folder: &Path, fake: &FakeStudy) {
     let mut study = Study::create(folder, &new(fake), AT).unwrap();
-    finish(&mut study, fake);
-    study.publish("single-agent", &derived(), AT).unwrap();
-    study
+    finish(&mut study, fake).unwrap();
 }

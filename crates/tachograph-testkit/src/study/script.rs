@@ -31,6 +31,8 @@ const LOAD_NS: u64 = 1_500 * MS;
 const PROMPT_EVAL_NS: u64 = 40 * MS;
 /// One output token.
 const TOKEN_NS: u64 = 10 * MS;
+/// Tokens that arrive before a call stalls.
+const STALL_TOKENS: u32 = 2;
 /// What the client adds to a chunk's kernel stamp.
 const DELAY_NS: u64 = 12_000;
 
@@ -225,8 +227,10 @@ impl Script<'_> {
         let load = if cold { self.pass(LOAD_NS) } else { 2 * MS };
         let prompt_eval = self.pass(PROMPT_EVAL_NS);
         let header_ns = self.at();
-        let eval = self.chunks(call, if stalls { 2 } else { self.settings.output_tokens }, !stalls);
-        let end = self.end(call, stalls, header_ns, sent_ns, [load, prompt_eval, eval]);
+        let n_tokens = if stalls { STALL_TOKENS } else { self.settings.output_tokens };
+        let eval = self.chunks(call, n_tokens, !stalls);
+        let times = (!stalls).then_some([load, prompt_eval, eval]);
+        let end = self.end(call, (sent_ns, header_ns), times);
         let status = end.status;
         self.agent(Event::CallFinished(end));
         status
@@ -247,7 +251,7 @@ impl Script<'_> {
                 let token_ns = (TOKEN_NS as f64 * slowdown.unwrap_or(1.0)) as u64;
                 eval += self.pass(token_ns);
             }
-            let text = Some(format!("word{index} "));
+            let text = Some(word(index));
             self.chunk(call, index, ChunkKind::Content, text);
         }
         if whole {
@@ -270,48 +274,48 @@ impl Script<'_> {
         self.agent(Event::Chunk(chunk));
     }
 
+    /// Returns the end of a call that was sent at `sent_ns` and whose load,
+    /// prompt evaluation and decoding took these times; without them it stalls.
     fn end(
         &mut self,
         call: u32,
-        stalls: bool,
-        header_ns: InstantNs,
-        sent_ns: InstantNs,
-        [load, prompt_eval, eval]: [u64; 3],
+        (sent_ns, header_ns): (InstantNs, InstantNs),
+        times: Option<[u64; 3]>,
     ) -> CallFinished {
-        let n_tokens = if stalls { 2 } else { self.settings.output_tokens };
-        let n_chunks = n_tokens + u32::from(!stalls);
-        let answer: String = (0..n_tokens).map(|index| format!("word{index} ")).collect();
-        let (usage, server) = if stalls {
-            self.pass(500 * MS);
-            (Usage::default(), ServerTimings::default())
+        let n_tokens = if times.is_some() { self.settings.output_tokens } else { STALL_TOKENS };
+        let n_chunks = n_tokens + u32::from(times.is_some());
+        let answer: Vec<String> = (0..n_tokens).map(word).collect();
+        let mut usage = Usage::default();
+        let mut server = ServerTimings::default();
+        if let Some([load, prompt_eval, eval]) = times {
+            usage.prompt_tokens = Some(100);
+            usage.cached_prompt_tokens = Some(0);
+            usage.output_tokens = Some(u64::from(n_tokens));
+            let total = (self.now - sent_ns.0).max(load + prompt_eval + eval);
+            server.total_ns = Some(DurationNs(total));
+            server.load_ns = Some(DurationNs(load));
+            server.prompt_eval_ns = Some(DurationNs(prompt_eval));
+            server.eval_ns = Some(DurationNs(eval));
         } else {
-            let usage = Usage {
-                prompt_tokens: Some(100),
-                cached_prompt_tokens: Some(0),
-                output_tokens: Some(u64::from(n_tokens)),
-            };
-            let total = self.now - sent_ns.0;
-            let server = ServerTimings {
-                total_ns: Some(DurationNs(total.max(load + prompt_eval + eval))),
-                load_ns: Some(DurationNs(load)),
-                prompt_eval_ns: Some(DurationNs(prompt_eval)),
-                eval_ns: Some(DurationNs(eval)),
-            };
-            (usage, server)
-        };
+            self.pass(500 * MS);
+        }
         CallFinished {
             call,
-            status: if stalls { CallStatus::Stalled } else { CallStatus::Completed },
-            error: stalls.then(|| "no chunk for 0.5 s".to_owned()),
+            status: times.map_or(CallStatus::Stalled, |_| CallStatus::Completed),
+            error: times.is_none().then(|| "no chunk for 0.5 s".to_owned()),
             http_status: Some(200),
             header_ns: Some(header_ns),
             end_ns: self.at(),
-            finish_reason: (!stalls).then(|| "stop".to_owned()),
+            finish_reason: times.map(|_| "stop".to_owned()),
             usage,
             server,
-            output_sha256: Digest::of(answer.as_bytes()),
+            output_sha256: Digest::of(answer.concat().as_bytes()),
             n_chunks,
             n_reads: n_chunks,
         }
     }
+}
+
+fn word(index: u32) -> String {
+    format!("word{index} ")
 }
