@@ -3,4 +3,11 @@
 pub mod agent;
 pub mod client;
 pub mod clock;
+pub mod execute;
+pub mod probe;
+mod process_sys;
+pub mod sensors;
+pub mod server;
+pub mod shim;
 mod sys;
+pub mod worker;

@@ -1,0 +1,471 @@
+//! One run, from the state of the server to the end of its workers.
+//!
+//! Owns: the order of a run's steps and what the harness records of it:
+//!
+//! 1. `run_started`; each server is brought into the plan's state
+//!    (`server_reset`).
+//! 2. Clocks, machine and servers as they are (`clock`, `conditions`,
+//!    `server_seen`).
+//! 3. One worker process per agent, each under a shim (`process_spawned`); when
+//!    all of them wait, each is given its task. Their events follow as they
+//!    come, and `worker_noise` for lines that are none.
+//! 4. `process_exited` for each; then step 2 once more, now with the model loaded,
+//!    so that the effective context length can be seen; `run_finished`.
+//!
+//! Does not: know the study's folder, or judge what was measured.
+
+mod interrupt;
+mod lines;
+mod process;
+mod servers;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tachograph_model::event::{
+    ConditionsSample, Done, EVENT_SCHEMA, Event, HARNESS, ProcessEnd, Recorded, RunFinished,
+    RunOutcome, RunStarted, WorkerNoise, WorkflowOutcome,
+};
+use tachograph_model::plan::{AgentSpec, Plan, PromptCache, Timeouts};
+use tachograph_model::run::Run;
+use tachograph_model::task::{PROTOCOL, ServerTask, Task};
+use tachograph_model::units::{DurationNs, InstantNs};
+
+pub use self::interrupt::{Interrupt, InterruptLevel};
+use self::process::{AgentProcess, Ended, Message};
+pub use self::servers::ServerControl;
+use crate::clock;
+use crate::sensors::Sensors;
+
+/// Calls that a worker with a command of its own may make, warm-up left out,
+/// before the watchdog ends it. The native workflow has two.
+const FOREIGN_CALLS: u32 = 10;
+
+/// What a worker may take beside its calls.
+const SLACK: DurationNs = DurationNs::from_millis(120_000);
+
+/// How often a run looks whether it shall stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a worker's streams may stay open after it is gone, and how long a
+/// shim may take to kill its worker.
+const GRACE: DurationNs = DurationNs::from_millis(5_000);
+
+/// The commands that start the native worker and the shim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programs {
+    /// Program and arguments: `["/usr/bin/tacho", "worker"]`.
+    pub worker: Vec<String>,
+    /// Program and arguments: `["/usr/bin/tacho", "shim", "--"]`.
+    pub shim: Vec<String>,
+}
+
+impl Programs {
+    /// Returns the commands of `tacho`, whose path is `executable`.
+    pub fn of_tacho(executable: &str) -> Self {
+        let command = |arguments: &[&str]| {
+            std::iter::once(executable)
+                .chain(arguments.iter().copied())
+                .map(str::to_owned)
+                .collect()
+        };
+        Self { worker: command(&["worker"]), shim: command(&["shim", "--"]) }
+    }
+}
+
+/// What a run needs beside its plan.
+#[derive(Debug)]
+pub struct RunContext<'a> {
+    /// The commands that start processes.
+    pub programs: &'a Programs,
+    /// The folder that each agent ingests, absolute, by the agent's name.
+    pub inputs: &'a BTreeMap<String, PathBuf>,
+    /// The plan's servers by name.
+    pub servers: &'a mut BTreeMap<String, ServerControl>,
+    /// A text that no other execution has, such as the study's id and the time;
+    /// nonces are made from it, so that no prompt was ever sent before.
+    pub nonce_salt: &'a str,
+    /// Where the state of the machine is read.
+    pub sensors: &'a Sensors,
+}
+
+/// A run that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// How.
+    pub outcome: RunOutcome,
+    /// Documents that the agents made, in the order in which they came.
+    pub artifacts: Vec<AgentArtifact>,
+    /// What each agent wrote on standard error, by its name; empty ones left out.
+    pub stderr: BTreeMap<String, Vec<u8>>,
+}
+
+/// A document that an agent made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentArtifact {
+    /// The agent.
+    pub agent: String,
+    /// A plain file name: `report.md`.
+    pub name: String,
+    /// The document.
+    pub content: Vec<u8>,
+}
+
+/// Why a run did not come to its end. Its events do not count.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// It was asked to.
+    #[error("the run was abandoned")]
+    Abandoned,
+    /// An event could not be kept.
+    #[error("could not record an event of the run")]
+    Sink {
+        /// Why.
+        source: io::Error,
+    },
+    /// The plan names a server that the context lacks.
+    #[error("agent {agent:?} talks to server {server:?}, which is not there")]
+    NoServer {
+        /// The agent.
+        agent: String,
+        /// The server.
+        server: String,
+    },
+    /// The context has no folder for an agent.
+    #[error("agent {agent:?} has no input folder")]
+    NoInput {
+        /// The agent.
+        agent: String,
+    },
+}
+
+/// Takes events as they come.
+pub type Sink<'a> = dyn FnMut(&Recorded) -> io::Result<()> + 'a;
+
+/// Executes a run and gives each of its events to `sink`, in order.
+///
+/// Whatever goes wrong with server or workers is in the events and makes the
+/// outcome [`RunOutcome::Failed`]. With [`InterruptLevel::Finish`] the run goes
+/// on to its end.
+///
+/// # Errors
+///
+/// [`ExecuteError`]; no worker is left running.
+pub fn execute_run(
+    run: &Run,
+    plan: &Plan,
+    context: &mut RunContext<'_>,
+    sink: &mut Sink<'_>,
+    interrupt: &Interrupt,
+) -> Result<Executed, ExecuteError> {
+    let tasks = tasks(run, plan, context)?;
+    let executed =
+        Executed { outcome: RunOutcome::Completed, artifacts: Vec::new(), stderr: BTreeMap::new() };
+    let mut execution = Execution { sink, interrupt, remarks: BTreeMap::new(), executed };
+    execution.harness(Event::RunStarted(RunStarted {
+        schema: EVENT_SCHEMA.to_owned(),
+        run: run.id.to_string(),
+        index: run.index,
+        at_ns: clock::now(),
+    }))?;
+    for event in servers::reset(plan, context.servers, interrupt) {
+        execution.harness(event)?;
+    }
+    execution.surroundings(plan, context, "before")?;
+    execution.agents(plan, context, &tasks)?;
+    execution.surroundings(plan, context, "after")?;
+    let finished = RunFinished {
+        outcome: execution.executed.outcome,
+        remarks: std::mem::take(&mut execution.remarks),
+        at_ns: clock::now(),
+    };
+    execution.harness(Event::RunFinished(finished))?;
+    Ok(execution.executed)
+}
+
+/// Returns what each agent is told, in the plan's order.
+fn tasks(run: &Run, plan: &Plan, context: &RunContext<'_>) -> Result<Vec<Task>, ExecuteError> {
+    let task = |agent: &AgentSpec| {
+        let no_server =
+            || ExecuteError::NoServer { agent: agent.name.clone(), server: agent.server.clone() };
+        let server =
+            plan.servers.iter().find(|it| it.name == agent.server).ok_or_else(no_server)?;
+        let control = context.servers.get(&agent.server).ok_or_else(no_server)?;
+        let input = context
+            .inputs
+            .get(&agent.name)
+            .ok_or_else(|| ExecuteError::NoInput { agent: agent.name.clone() })?;
+        let id = run.id.to_string();
+        let nonce = (plan.prompt_cache == PromptCache::Nonce)
+            .then(|| format!("{}/{id}/{}", context.nonce_salt, agent.name));
+        Ok(Task {
+            protocol: PROTOCOL,
+            run: id,
+            agent: agent.name.clone(),
+            input: input.to_string_lossy().into_owned(),
+            server: ServerTask {
+                name: server.name.clone(),
+                url: control.url().to_owned(),
+                api: server.api,
+                model: server.model.clone(),
+                api_key_env: server.api_key_env.clone(),
+            },
+            options: run.options.clone(),
+            warmup_calls: plan.warmup_calls,
+            connection: plan.connection,
+            prompt_cache: plan.prompt_cache,
+            nonce,
+            timeouts: plan.timeouts,
+        })
+    };
+    plan.agents.iter().map(task).collect()
+}
+
+/// The state of an execution.
+struct Execution<'a, 'b> {
+    sink: &'a mut Sink<'b>,
+    interrupt: &'a Interrupt,
+    remarks: BTreeMap<String, String>,
+    executed: Executed,
+}
+
+/// What is known of a worker so far.
+struct Agent {
+    process: AgentProcess,
+    done: Option<WorkflowOutcome>,
+    end: Option<Ended>,
+    is_silent: bool,
+    stderr: Option<Vec<u8>>,
+}
+
+impl Agent {
+    /// Returns whether nothing more will come from it.
+    fn is_over(&self, now: InstantNs) -> bool {
+        let Some(end) = &self.end else { return false };
+        let heard = self.is_silent && self.stderr.is_some();
+        // Something that it left behind may keep its streams open for ever.
+        heard || now > end.at_ns.after(GRACE)
+    }
+}
+
+impl Execution<'_, '_> {
+    fn record(&mut self, source: &str, event: Event) -> Result<(), ExecuteError> {
+        let recorded = Recorded { source: source.to_owned(), event };
+        (self.sink)(&recorded).map_err(|source| ExecuteError::Sink { source })
+    }
+
+    fn harness(&mut self, event: Event) -> Result<(), ExecuteError> {
+        self.record(HARNESS, event)
+    }
+
+    fn fail(&mut self, agent: &str, why: String) {
+        self.executed.outcome = RunOutcome::Failed;
+        self.remarks.entry(agent.to_owned()).or_insert(why);
+    }
+
+    /// Records clocks, machine and servers.
+    fn surroundings(
+        &mut self,
+        plan: &Plan,
+        context: &RunContext<'_>,
+        when: &str,
+    ) -> Result<(), ExecuteError> {
+        self.harness(Event::Clock(clock::sample()))?;
+        let sample: ConditionsSample = context.sensors.conditions_sample();
+        self.harness(Event::Conditions(sample))?;
+        for (name, seen) in servers::seen(plan, context.servers) {
+            match seen {
+                Ok(seen) => self.harness(Event::ServerSeen(seen))?,
+                Err(error) => {
+                    self.remarks.insert(format!("server {name}, {when}"), error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the workers to their end.
+    fn agents(
+        &mut self,
+        plan: &Plan,
+        context: &RunContext<'_>,
+        tasks: &[Task],
+    ) -> Result<(), ExecuteError> {
+        let (sender, messages) = mpsc::channel();
+        let mut agents = Vec::new();
+        for (spec, number) in plan.agents.iter().zip(0..) {
+            let command = spec.command.as_ref().unwrap_or(&context.programs.worker);
+            match process::start(number, &spec.name, &context.programs.shim, command, &sender) {
+                Ok(process) => {
+                    let spawned = process.spawned.clone();
+                    agents.push(Agent {
+                        process,
+                        done: None,
+                        end: None,
+                        is_silent: false,
+                        stderr: None,
+                    });
+                    self.harness(Event::ProcessSpawned(spawned))?;
+                }
+                Err(error) => {
+                    self.fail(&spec.name, error);
+                    break;
+                }
+            }
+        }
+        drop(sender);
+        if agents.len() == tasks.len() {
+            for (agent, task) in agents.iter_mut().zip(tasks) {
+                agent.process.give(task);
+            }
+        } else {
+            // A run without all of its agents is not that run: those that wait
+            // for their task are ended without one.
+            agents.iter_mut().for_each(|agent| agent.process.end());
+        }
+        let result = self.listen(&mut agents, &messages, limit(plan));
+        if let Err(error) = result {
+            kill_all(&mut agents, &messages);
+            return Err(error);
+        }
+        for agent in agents {
+            self.conclude(agent);
+        }
+        Ok(())
+    }
+
+    /// Records what the workers say until the last of them is over.
+    fn listen(
+        &mut self,
+        agents: &mut [Agent],
+        messages: &Receiver<Message>,
+        limit: DurationNs,
+    ) -> Result<(), ExecuteError> {
+        let deadline = clock::now().after(limit);
+        let mut kill_at = None;
+        loop {
+            let now = clock::now();
+            if agents.iter().all(|agent| agent.is_over(now)) {
+                return Ok(());
+            }
+            if self.interrupt.level() == InterruptLevel::Abandon {
+                return Err(ExecuteError::Abandoned);
+            }
+            if now > deadline && kill_at.is_none() {
+                kill_at = Some(now.after(GRACE));
+                for agent in agents.iter_mut().filter(|agent| agent.end.is_none()) {
+                    agent.process.end();
+                    let seconds = limit.as_seconds();
+                    self.fail(&agent.process.name, format!("not done after {seconds:.0} s"));
+                }
+            }
+            if kill_at.is_some_and(|at| now > at) {
+                agents.iter_mut().for_each(|agent| agent.process.kill());
+            }
+            match messages.recv_timeout(LOOK) {
+                Ok(message) => self.hear(agents, message)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                // Every thread has ended, so that nothing more can come.
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn hear(&mut self, agents: &mut [Agent], message: Message) -> Result<(), ExecuteError> {
+        match message {
+            Message::Said { agent, event, at_ns } => {
+                let agent = &mut agents[agent];
+                let name = agent.process.name.clone();
+                match event {
+                    Ok(event) => {
+                        match &event {
+                            Event::Done(Done { outcome, .. }) => agent.done = Some(*outcome),
+                            Event::Artifact(artifact) => {
+                                self.executed.artifacts.push(AgentArtifact {
+                                    agent: name.clone(),
+                                    name: artifact.name.clone(),
+                                    content: artifact.content.clone().into_bytes(),
+                                });
+                            }
+                            _ => {}
+                        }
+                        self.record(&name, event)
+                    }
+                    Err(noise) => self.harness(Event::WorkerNoise(WorkerNoise {
+                        agent: name,
+                        line: noise.line,
+                        error: noise.error,
+                        at_ns,
+                    })),
+                }
+            }
+            Message::Silent { agent } => {
+                agents[agent].is_silent = true;
+                Ok(())
+            }
+            Message::Errors { agent, bytes } => {
+                agents[agent].stderr = Some(bytes);
+                Ok(())
+            }
+            Message::Gone { agent, end } => {
+                let agent = &mut agents[agent];
+                let exited = agent.process.exited(&end);
+                agent.end = Some(end);
+                self.harness(Event::ProcessExited(exited))
+            }
+        }
+    }
+
+    /// Says what became of a worker.
+    fn conclude(&mut self, agent: Agent) {
+        let name = agent.process.name;
+        let end = agent.end.map(|end| end.end);
+        let failure = match (agent.done, end) {
+            (Some(WorkflowOutcome::Completed), Some(ProcessEnd::Exited(0))) => None,
+            (Some(WorkflowOutcome::CallFailed), _) => Some("a call failed".to_owned()),
+            (Some(WorkflowOutcome::NoInput), _) => {
+                Some("no file of its input folder could be read".to_owned())
+            }
+            (done, Some(ProcessEnd::Exited(code))) => {
+                let when = if done.is_some() { "after" } else { "before" };
+                Some(format!("it ended with exit code {code} {when} `done`"))
+            }
+            (_, Some(ProcessEnd::Signalled(signal))) => {
+                Some(format!("it was ended by signal {signal}"))
+            }
+            (_, None) => Some("its end was not seen".to_owned()),
+        };
+        if let Some(failure) = failure {
+            self.fail(&name, failure);
+        }
+        let stderr = agent
+            .stderr
+            .unwrap_or_else(|| b"[standard error was still open and is lost]\n".to_vec());
+        if !stderr.is_empty() {
+            self.executed.stderr.insert(name, stderr);
+        }
+    }
+}
+
+/// Kills every worker and waits until all of them are gone.
+fn kill_all(agents: &mut [Agent], messages: &Receiver<Message>) {
+    agents.iter_mut().for_each(|agent| agent.process.kill());
+    while agents.iter().any(|agent| agent.end.is_none()) {
+        match messages.recv() {
+            Ok(Message::Gone { agent, end }) => agents[agent].end = Some(end),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Returns how long the workers of a run may take.
+fn limit(plan: &Plan) -> DurationNs {
+    let is_foreign = plan.agents.iter().any(|agent| agent.command.is_some());
+    let n_calls = plan.warmup_calls + if is_foreign { FOREIGN_CALLS } else { 2 };
+    let call = Timeouts::duration(plan.timeouts.connect_s + plan.timeouts.call_s);
+    DurationNs(call.0.saturating_mul(u64::from(n_calls)).saturating_add(SLACK.0))
+}

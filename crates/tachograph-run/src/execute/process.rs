@@ -1,0 +1,214 @@
+//! One worker process under its shim, and the threads that listen to it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ChildStdin, ExitStatus};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tachograph_model::event::{Event, ProcessEnd, ProcessExited, ProcessResources, ProcessSpawned};
+use tachograph_model::task::Task;
+use tachograph_model::units::InstantNs;
+
+use super::lines::{self, Noise};
+use crate::clock;
+use crate::process_sys::{self, SpawnOptions};
+use crate::shim::{self, ShimReport};
+
+/// What a listening thread has to say.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A worker said something.
+    Said { agent: usize, event: Result<Event, Noise>, at_ns: InstantNs },
+    /// A worker has closed its standard output.
+    Silent { agent: usize },
+    /// A worker has closed its standard error, on which it wrote this.
+    Errors { agent: usize, bytes: Vec<u8> },
+    /// A worker's process has ended and nothing of its group is left.
+    Gone { agent: usize, end: Ended },
+}
+
+/// How a worker's process ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) end: ProcessEnd,
+    pub(super) at_ns: InstantNs,
+    pub(super) resources: Option<ProcessResources>,
+}
+
+/// A worker that runs.
+#[derive(Debug)]
+pub(super) struct AgentProcess {
+    pub(super) name: String,
+    pub(super) spawned: ProcessSpawned,
+    shim: Shim,
+    stdin: Option<ChildStdin>,
+    pub(super) ended_by_harness: bool,
+}
+
+/// The shim's process, which may be signalled until it was reaped.
+#[derive(Debug, Clone)]
+struct Shim {
+    pid: u32,
+    reaped: Arc<Mutex<bool>>,
+}
+
+impl Shim {
+    /// Does something to the process, unless it was reaped: its number could be
+    /// another's by then.
+    fn with_pid(&self, act: impl FnOnce(u32)) {
+        let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*reaped {
+            act(self.pid);
+        }
+    }
+
+    /// Waits for its end, ends what is left of its group, and reaps it.
+    fn reap(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        let waited = process_sys::wait_unreaped(self.pid);
+        let mut reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        waited?;
+        process_sys::kill_group(self.pid);
+        *reaped = true;
+        child.wait()
+    }
+}
+
+/// Starts `command` under `shim` and listens to it. It waits for its task.
+///
+/// # Errors
+///
+/// What the system said, in words; nothing is left running.
+pub(super) fn start(
+    agent: usize,
+    name: &str,
+    shim: &[String],
+    command: &[String],
+    messages: &Sender<Message>,
+) -> Result<AgentProcess, String> {
+    let wrapped = shim::wrap(shim, command).ok_or("the command is empty")?;
+    let program = wrapped.get_program().to_string_lossy().into_owned();
+    let failed = |error: io::Error| format!("could not start {program}: {error}");
+    let (report, report_writer) = process_sys::pipe().map_err(failed)?;
+    let options =
+        SpawnOptions { report: Some(report_writer), own_group: true, unblock_signals: true };
+    let mut child = process_sys::spawn(wrapped, options).map_err(failed)?;
+    let mut report = BufReader::new(File::from(report));
+    let (pid, at_ns) = match next_report(&mut report) {
+        Ok(Some(ShimReport::Started { pid, at_ns })) => (pid, at_ns),
+        other => {
+            process_sys::kill_group(child.id());
+            drop(child.wait());
+            return Err(match other {
+                Ok(Some(ShimReport::NotStarted { error })) => error,
+                Err(error) => failed(error),
+                _ => format!("{program} ended before it started the agent"),
+            });
+        }
+    };
+    let spawned = ProcessSpawned { agent: name.to_owned(), command: command.to_vec(), pid, at_ns };
+    let shim = Shim { pid: child.id(), reaped: Arc::new(Mutex::new(false)) };
+    let stdin = child.stdin.take();
+    if let Err(error) = listen(agent, (shim.clone(), child), report, messages) {
+        shim.with_pid(process_sys::kill_group);
+        return Err(failed(error));
+    }
+    Ok(AgentProcess { name: name.to_owned(), spawned, shim, stdin, ended_by_harness: false })
+}
+
+/// Starts the three threads that listen to a worker.
+fn listen(
+    agent: usize,
+    (shim, mut child): (Shim, Child),
+    report: BufReader<File>,
+    messages: &Sender<Message>,
+) -> io::Result<()> {
+    let missing = || io::Error::other("it has no output streams");
+    let stdout = child.stdout.take().ok_or_else(missing)?;
+    let stderr = child.stderr.take().ok_or_else(missing)?;
+    let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+
+    // The receiver outlives these threads or nobody wants to know any more, so
+    // that a message that cannot be sent is no loss.
+    let to_stdout = messages.clone();
+    thread("agent stdout").spawn(move || {
+        lines::read_lines(BufReader::new(stdout), |line, too_long| {
+            let at_ns = clock::now();
+            let event = lines::parse(&line, too_long);
+            drop(to_stdout.send(Message::Said { agent, event, at_ns }));
+        });
+        drop(to_stdout.send(Message::Silent { agent }));
+    })?;
+    let to_stderr = messages.clone();
+    thread("agent stderr").spawn(move || {
+        let bytes = lines::read_stderr(stderr);
+        drop(to_stderr.send(Message::Errors { agent, bytes }));
+    })?;
+    let to_end = messages.clone();
+    thread("agent end").spawn(move || {
+        let end = await_end(&shim, &mut child, report);
+        drop(to_end.send(Message::Gone { agent, end }));
+    })?;
+    Ok(())
+}
+
+/// Waits for the shim's report and its end.
+fn await_end(shim: &Shim, child: &mut Child, mut report: BufReader<File>) -> Ended {
+    let reported = next_report(&mut report);
+    let status = shim.reap(child);
+    if let Ok(Some(ShimReport::Ended { end, at_ns, resources })) = reported {
+        return Ended { end, at_ns, resources: Some(resources) };
+    }
+    // The shim itself was killed, and its worker with it.
+    let end = status.ok().and_then(|status| {
+        status.code().map(ProcessEnd::Exited).or(status.signal().map(ProcessEnd::Signalled))
+    });
+    Ended { end: end.unwrap_or(ProcessEnd::Exited(-1)), at_ns: clock::now(), resources: None }
+}
+
+fn next_report(report: &mut impl BufRead) -> io::Result<Option<ShimReport>> {
+    let mut line = Vec::new();
+    if report.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_slice(&line)?))
+}
+
+impl AgentProcess {
+    /// Gives the worker its task and closes its standard input. A worker that is
+    /// gone already shows by its end.
+    pub(super) fn give(&mut self, task: &Task) {
+        if let Some(mut stdin) = self.stdin.take() {
+            let mut line = serde_json::to_vec(task).expect("a task has no maps with odd keys");
+            line.push(b'\n');
+            drop(stdin.write_all(&line));
+        }
+    }
+
+    /// Asks the shim to kill the worker.
+    pub(super) fn end(&mut self) {
+        if !self.ended_by_harness {
+            self.ended_by_harness = true;
+            self.shim.with_pid(process_sys::terminate);
+        }
+    }
+
+    /// Kills shim and worker.
+    pub(super) fn kill(&mut self) {
+        self.ended_by_harness = true;
+        self.shim.with_pid(process_sys::kill_group);
+    }
+
+    /// Returns the event of its end.
+    pub(super) fn exited(&self, end: &Ended) -> ProcessExited {
+        ProcessExited {
+            agent: self.name.clone(),
+            end: end.end,
+            ended_by_harness: self.ended_by_harness,
+            at_ns: end.at_ns,
+            resources: end.resources.clone(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The servers of a run: their state before it, and what they say.
+
+use std::collections::BTreeMap;
+
+use tachograph_model::event::{Event, ServerReset, ServerSeen};
+use tachograph_model::plan::{Plan, Server, ServerPolicy};
+
+use super::{Interrupt, InterruptLevel};
+use crate::client::{Endpoint, Secret};
+use crate::clock;
+use crate::probe::{self, Target};
+use crate::server::ManagedServer;
+
+/// A server of a plan, as it can be reached.
+#[derive(Debug)]
+pub enum ServerControl {
+    /// Somebody else's.
+    External {
+        /// Where it is.
+        url: String,
+    },
+    /// One that this process started.
+    Managed(ManagedServer),
+}
+
+impl ServerControl {
+    /// Returns where it is.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::External { url } => url,
+            Self::Managed(server) => server.url(),
+        }
+    }
+}
+
+/// Returns the plan's servers that some agent talks to, in the plan's order.
+fn used(plan: &Plan) -> impl Iterator<Item = &Server> {
+    let used = |server: &&Server| plan.agents.iter().any(|agent| agent.server == server.name);
+    plan.servers.iter().filter(used)
+}
+
+/// Brings every server into the state that the plan asks for. What goes wrong
+/// is in the events.
+pub(super) fn reset(
+    plan: &Plan,
+    controls: &mut BTreeMap<String, ServerControl>,
+    interrupt: &Interrupt,
+) -> Vec<Event> {
+    let action = match plan.server_policy {
+        ServerPolicy::Keep => return Vec::new(),
+        ServerPolicy::Unload => "unload",
+        ServerPolicy::Restart => "restart",
+    };
+    let mut events = Vec::new();
+    for server in used(plan) {
+        if interrupt.level() == InterruptLevel::Abandon {
+            break;
+        }
+        let result = match controls.get_mut(&server.name) {
+            None => Err("the server is not there".to_owned()),
+            Some(control) if plan.server_policy == ServerPolicy::Unload => {
+                unload(plan, server, control)
+            }
+            Some(ServerControl::Managed(managed)) => {
+                managed.restart().map_err(|error| in_words(&error))
+            }
+            Some(ServerControl::External { .. }) => {
+                Err("only a server that tacho started can be restarted".to_owned())
+            }
+        };
+        events.push(Event::ServerReset(ServerReset {
+            server: server.name.clone(),
+            action: action.to_owned(),
+            error: result.err(),
+            at_ns: clock::now(),
+        }));
+    }
+    events
+}
+
+fn unload(plan: &Plan, server: &Server, control: &ServerControl) -> Result<(), String> {
+    if !server.api.is_ollama() {
+        return Err("only Ollama's protocol can unload a model".to_owned());
+    }
+    let target = target(plan, server, control)?;
+    probe::unload(&target, &server.model).map_err(|error| in_words(&error))
+}
+
+/// Asks every server what it is.
+pub(super) fn seen(
+    plan: &Plan,
+    controls: &BTreeMap<String, ServerControl>,
+) -> Vec<(String, Result<ServerSeen, String>)> {
+    let ask = |server: &Server| {
+        let control = controls.get(&server.name).ok_or("the server is not there")?;
+        let target = target(plan, server, control)?;
+        let seen = probe::probe(&target, &server.model).map_err(|error| in_words(&error))?;
+        let (server, identity) = (server.name.clone(), seen.identity);
+        Ok(ServerSeen { server, identity, at_ns: clock::now() })
+    };
+    used(plan).map(|server| (server.name.clone(), ask(server))).collect()
+}
+
+fn target(plan: &Plan, server: &Server, control: &ServerControl) -> Result<Target, String> {
+    let endpoint = Endpoint::parse(control.url()).map_err(|error| in_words(&error))?;
+    let secret = match &server.api_key_env {
+        Some(name) => Some(Secret::from_env(name).map_err(|error| in_words(&error))?),
+        None => None,
+    };
+    Ok(Target { endpoint, secret, timeouts: plan.timeouts })
+}
+
+/// Returns an error with its causes, in one line.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
