@@ -60,6 +60,7 @@ fn identity(instance: &Instance) -> Value {
     let card = instance.engine.card();
     json!({
         "engine": instance.engine.kind(),
+        "requests_inside": instance.requests_inside(),
         "runner_process_id": instance.runner_process_id(),
         "model": card.name,
         "digest": card.digest,

@@ -18,7 +18,7 @@ use crate::sys;
 /// Something that loads a model and generates text with it.
 #[derive(Debug)]
 pub(crate) enum Engine {
-    Simulated(Simulated),
+    Simulated(Box<Simulated>),
     Llama(Llama),
 }
 

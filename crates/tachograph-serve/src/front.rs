@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
@@ -69,12 +69,16 @@ impl Front {
     }
 
     async fn body(&self, request: Request<Incoming>) -> Result<Bytes, ApiError> {
+        let too_large = || {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 64 MiB")
+        };
+        let announced = usize::try_from(request.body().size_hint().lower());
+        if announced.is_ok_and(|length| length > BODY_BYTES_MAX) {
+            return Err(too_large());
+        }
         match Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await {
             Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the request body is larger than 64 MiB",
-            )),
+            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
             Err(error) => Err(ApiError::bad_request(error.to_string())),
         }
     }

@@ -125,6 +125,11 @@ impl Instance {
         self.status().process_id
     }
 
+    /// Requests for text that run or wait.
+    pub(crate) fn requests_inside(&self) -> usize {
+        self.slots().inside
+    }
+
     /// Forgets records and counters; the model stays as it is.
     pub(crate) fn reset(&self) {
         self.log.clear();

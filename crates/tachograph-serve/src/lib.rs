@@ -10,6 +10,7 @@ mod admin;
 mod clock;
 mod connection;
 mod engine;
+pub mod engine_setup;
 mod front;
 mod hex;
 mod instance;

@@ -176,8 +176,7 @@ fn ollama(route: Route, body: &[u8], arrival: Arrival<'_>) -> Result<(Job, Shape
         route,
         model,
         stream: request.stream.unwrap_or(true),
-        include_usage: false,
-        with_context: route == Route::OllamaGenerate && !raw,
+        full_end: route == Route::OllamaGenerate && !raw,
         ordinal: arrival.ordinal,
     };
     Ok((job, shape))
@@ -288,14 +287,7 @@ fn openai(route: Route, body: &[u8], arrival: Arrival<'_>) -> Result<(Job, Shape
         format,
         think: None,
     };
-    let shape = Shape {
-        route,
-        model,
-        stream,
-        include_usage,
-        with_context: false,
-        ordinal: arrival.ordinal,
-    };
+    let shape = Shape { route, model, stream, full_end: include_usage, ordinal: arrival.ordinal };
     Ok((job, shape))
 }
 

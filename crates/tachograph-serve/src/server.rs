@@ -354,7 +354,7 @@ async fn run(
         TcpListener::from_std(listener).map_err(system("register the listening socket"))?;
     let pacer = Pacer::start().map_err(system("make a timer"))?;
     let engine = match engine {
-        Prepared::Simulated(config) => Engine::Simulated(Simulated::new(config, pacer)),
+        Prepared::Simulated(config) => Engine::Simulated(Box::new(Simulated::new(config, pacer))),
         Prepared::Llama(config, card) => Engine::Llama(Llama::new(config, card)),
     };
     let kind = engine.kind();

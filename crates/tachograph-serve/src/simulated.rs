@@ -197,7 +197,7 @@ impl Simulated {
     fn script(&self, runner: &SimulatedRunner, job: &Job) -> Result<Script, ApiError> {
         let mut state = self.state();
         state.requests += 1;
-        let ordinal = state.requests;
+        let number = state.requests;
         let fault = state.strike();
         let config = state.config.clone();
         drop(state);
@@ -206,7 +206,7 @@ impl Simulated {
         let cached_tokens =
             if config.prompt_cache { runner.take_cached(&tokens, config.num_parallel) } else { 0 };
         let prompt_tokens = count(&tokens);
-        let speed = Speed::of(&config, job, ordinal);
+        let speed = Speed::of(&config, job, number);
         let fresh = prompt_tokens.saturating_sub(cached_tokens);
         let prompt_ns = scaled(
             config.prompt_base_ns.saturating_add(fresh.saturating_mul(config.prompt_token_ns)),
@@ -214,9 +214,11 @@ impl Simulated {
         );
 
         // The same question with the same seed has the same answer, whatever
-        // the options that only change speed.
-        let seed = u64::try_from(job.options.seed).unwrap_or_else(|_negative| !ordinal);
-        let key = tokens.iter().fold(mix(config.seed, seed), |key, token| mix(key, *token));
+        // the options that only change speed; without randomness no seed is
+        // needed for that.
+        let own = if job.options.temperature <= 0.0 { u64::MAX } else { !number };
+        let of_request = u64::try_from(job.options.seed).unwrap_or(own);
+        let key = tokens.iter().fold(mix(config.seed, of_request), |key, token| mix(key, *token));
         let mut draws = Draws::new(key);
         let (output_tokens, reason) = length(&config, job, prompt_tokens, &mut draws);
         let thinking = config.thinking_tokens > 0 && job.think != Some(false);
@@ -229,7 +231,7 @@ impl Simulated {
             output_tokens,
             reason,
             words: Words::new(draws.next(), output_tokens),
-            jitter: Draws::new(mix(mix(config.seed, ordinal), 0x6A69_7474)),
+            jitter: Draws::new(mix(mix(config.seed, number), 0x6A69_7474)),
             jitter_ns: config.jitter_ns,
             tokens_per_chunk: config.tokens_per_chunk.max(1),
             final_delay_ns: config.final_delay_ns,
@@ -383,8 +385,8 @@ struct Speed {
 }
 
 impl Speed {
-    fn of(config: &SimulatedConfig, job: &Job, ordinal: u64) -> Self {
-        let mut draws = Draws::new(mix(mix(config.seed, ordinal), 0x6E6F_6973));
+    fn of(config: &SimulatedConfig, job: &Job, number: u64) -> Self {
+        let mut draws = Draws::new(mix(mix(config.seed, number), 0x6E6F_6973));
         let noise = 1.0 + config.request_noise_fraction * draws.signed_unit();
         let applies = |effect: &&Effect| {
             let level = job.options.given.get(&effect.option).and_then(serde_json::Value::as_f64);
@@ -455,7 +457,7 @@ fn length(
     draws: &mut Draws,
 ) -> (u64, DoneReason) {
     let span = config.output_tokens_max.saturating_sub(config.output_tokens_min);
-    let drawn = config.output_tokens_min.saturating_add(draws.up_to(span));
+    let wanted = config.output_tokens_min.saturating_add(draws.up_to(span));
     let mut limit = u64::try_from(job.options.num_predict).unwrap_or(0).min(TOKENS_MAX);
     if limit == 0 {
         limit = TOKENS_MAX;
@@ -465,5 +467,5 @@ fn length(
     if !job.shift {
         limit = limit.min(job.options.load.num_ctx.saturating_sub(prompt_tokens).max(1));
     }
-    if drawn > limit { (limit, DoneReason::Length) } else { (drawn, DoneReason::Stop) }
+    if wanted > limit { (limit, DoneReason::Length) } else { (wanted, DoneReason::Stop) }
 }

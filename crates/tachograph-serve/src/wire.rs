@@ -20,10 +20,9 @@ pub(crate) struct Shape {
     pub(crate) route: Route,
     pub(crate) model: String,
     pub(crate) stream: bool,
-    /// `OpenAI` streams: whether a usage chunk ends them.
-    pub(crate) include_usage: bool,
-    /// `/api/generate` in raw mode returns no context.
-    pub(crate) with_context: bool,
+    /// Whether the end has what not every request gets: the usage chunk of
+    /// `OpenAI` streams, the `context` of `/api/generate`.
+    pub(crate) full_end: bool,
     /// Ordinal of the request, for ids.
     pub(crate) ordinal: u64,
 }
@@ -160,7 +159,7 @@ impl Shape {
                 vec![self.chunk_value(&json!([{"index": 0, "text": "", "finish_reason": reason}]))]
             }
         };
-        if self.include_usage {
+        if self.full_end {
             let mut usage = self.chunk_value(&json!([]));
             usage["usage"] = usage_value(generated);
             events.push(usage);
@@ -242,7 +241,7 @@ impl Shape {
     }
 
     fn ollama_end(&self, spans: Spans, generated: &Generated) -> OllamaEnd {
-        let context = if self.with_context { generated.context.clone() } else { Vec::new() };
+        let context = if self.full_end { generated.context.clone() } else { Vec::new() };
         OllamaEnd {
             done_reason: generated.reason.name(),
             context,

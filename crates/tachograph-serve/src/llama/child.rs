@@ -10,6 +10,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,8 +114,13 @@ impl LlamaChild {
         loop {
             if let Some(status) = self.exit_status() {
                 let end = self.last_words();
+                let hint = if status.signal() == Some(libc::SIGILL) {
+                    " (it was built for another CPU; use the one in the wheel xllamacpp)"
+                } else {
+                    ""
+                };
                 return Err(ApiError::internal(format!(
-                    "llama runner process has terminated: {status}{end}"
+                    "llama runner process has terminated: {status}{hint}{end}"
                 )));
             }
             if self.client.is_healthy().await {
