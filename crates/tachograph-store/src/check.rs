@@ -78,7 +78,7 @@ pub struct Check {
     pub n_runs: usize,
     /// The number of events that were read.
     pub n_events: u64,
-    /// The root of the Merkle tree, if the manifest could be relied on.
+    /// The root of the Merkle tree, if manifest and journal agree on it.
     pub merkle_root: Option<Digest>,
 }
 

@@ -5,9 +5,8 @@
 //!
 //! Does not: keep readers out.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 
 /// Takes the lock; `Ok(false)` if another writer has it.
 pub(crate) fn take(file: &File) -> io::Result<bool> {
@@ -19,7 +18,16 @@ pub(crate) fn take(file: &File) -> io::Result<bool> {
 }
 
 /// Returns the process that holds the lock of `file`, where the kernel tells.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn holder(_file: &File) -> Option<u32> {
+    None
+}
+
+/// Returns the process that holds the lock of `file`, where the kernel tells.
+#[cfg(target_os = "linux")]
 pub(crate) fn holder(file: &File) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+
     let metadata = file.metadata().ok()?;
     let inode = format!(
         "{:02x}:{:02x}:{}",
@@ -27,8 +35,8 @@ pub(crate) fn holder(file: &File) -> Option<u32> {
         rustix::fs::minor(metadata.dev()),
         metadata.ino()
     );
-    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1835 0 EOF`, Linux only.
-    fs::read_to_string("/proc/locks").ok()?.lines().find_map(|line| {
+    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1835 0 EOF`
+    std::fs::read_to_string("/proc/locks").ok()?.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let at = words.iter().position(|word| *word == inode)?;
         (words.contains(&"FLOCK") && at > 0).then(|| words[at - 1].parse().ok())?

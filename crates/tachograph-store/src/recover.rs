@@ -10,10 +10,12 @@ use std::path::Path;
 
 use tachograph_model::digest::Digest;
 use tachograph_model::run::RunId;
-use tachograph_model::study::{JournalEntry, Resumed, RunAbandoned};
+use tachograph_model::study::{JournalEntry, Manifest, Resumed, RunAbandoned};
 
 use crate::disk::{self, DiskError};
+use crate::journal::Reading;
 use crate::layout;
+use crate::open::OpenError;
 use crate::study::{Study, WriteError};
 
 /// Refuses a folder that a new study cannot have for itself.
@@ -30,6 +32,33 @@ pub(crate) fn require_free(folder: &Path) -> Result<(), WriteError> {
         Some(found) => Err(WriteError::NotEmpty { folder: folder.to_owned(), found }),
         None => Ok(()),
     }
+}
+
+/// Returns whether all that the last line of a journal lacks is its newline.
+pub(crate) fn lacks_only_its_end(journal: &[u8]) -> bool {
+    let before = Reading::of(journal, None);
+    let mut ended = journal.to_vec();
+    ended.push(b'\n');
+    let after = Reading::of(&ended, None);
+    before.torn_bytes > 0 && after.faults.len() == before.faults.len()
+}
+
+/// Refuses to continue a journal that lost a line which the manifest seals, or
+/// in which that line changed: the next manifest would hide it.
+pub(crate) fn require_sealed_lines(folder: &Path, reading: &Reading) -> Result<(), OpenError> {
+    let path = folder.join(layout::MANIFEST);
+    let Some(bytes) = disk::read_if_there(&path)? else { return Ok(()) };
+    // What is not a manifest vouches for nothing, and is written anew.
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else { return Ok(()) };
+    let head = manifest.journal_head;
+    if reading.lines.iter().any(|(digest, _)| *digest == head) {
+        return Ok(());
+    }
+    let reason = format!(
+        "it seals a journal with a line {head}, which journal.jsonl does not have; \
+         `tacho verify` tells which of the two is damaged; restore it"
+    );
+    Err(OpenError::Content { path, line: None, reason })
 }
 
 /// Removes what is left of runs in progress, completes or takes back a

@@ -160,6 +160,15 @@ impl Study {
         Self::create_on(Disk::default(), folder, new, at)
     }
 
+    /// Checks that a study can be made in `folder`: it is absent or empty.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::NotEmpty`], [`WriteError::Disk`].
+    pub fn require_free(folder: &Path) -> Result<(), WriteError> {
+        recover::require_free(folder)
+    }
+
     pub(crate) fn create_on(
         disk: Disk,
         folder: &Path,
@@ -270,16 +279,23 @@ impl Study {
         let file = open_journal(&path)?;
         take_lock(folder, &path, &file)?;
         let mut bytes = disk::read(&path)?;
+        let last_line_is_whole = recover::lacks_only_its_end(&bytes);
+        if last_line_is_whole {
+            bytes.push(b'\n');
+        }
         let reading = Reading::of(&bytes, None);
         open::require_sound(folder, &reading)?;
-        let torn_bytes = reading.torn_bytes;
-        let whole_bytes = reading.whole_bytes;
+        recover::require_sealed_lines(folder, &reading)?;
+        let (whole_bytes, torn_bytes) = (reading.whole_bytes, reading.torn_bytes);
         let opened = OpenStudy::from_reading(folder, Reading::of(&bytes, None))?;
         let found = opened.head().plan_sha256;
         if let Some(expected) = plan.filter(|expected| *expected != found) {
             return Err(WriteError::OtherPlan { folder: folder.to_owned(), expected, found });
         }
-        if torn_bytes > 0 {
+        if last_line_is_whole {
+            disk.write(&file, &path, b"\n")?;
+            disk.sync(&file, &path)?;
+        } else if torn_bytes > 0 {
             disk.truncate(&file, &path, whole_bytes)?;
             bytes.truncate(bytes.len() - usize::try_from(torn_bytes).unwrap_or(bytes.len()));
         }

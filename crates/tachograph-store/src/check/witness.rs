@@ -93,7 +93,6 @@ impl Checker<'_> {
             return self.damaged(layout::MANIFEST, line, reason);
         }
         let Some(found) = witness.parsed else { return };
-        self.check.merkle_root = Some(found.merkle_root);
         if let Some(n_sealed) = self.sealed_before(journal, witness.bytes) {
             let n_lines = self.reading.lines.len() as u64;
             let message = format!(

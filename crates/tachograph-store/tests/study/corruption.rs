@@ -137,7 +137,7 @@ fn missing_extra_and_linked_files_are_named() {
         fs::remove_file(&path).unwrap();
         match check(&planted.folder) {
             Ok(check) => {
-                assert_eq!(damaged(&check), BTreeSet::from([name]), "{:?}", check.findings)
+                assert_eq!(damaged(&check), BTreeSet::from([name]), "{:?}", check.findings);
             }
             Err(OpenError::NotAStudy { .. }) => assert_eq!(name, "journal.jsonl"),
             Err(error) => panic!("{name}: {error}"),
@@ -165,7 +165,7 @@ fn a_lost_last_line_is_told_from_an_older_manifest() {
     let (journal, manifest) =
         (planted.folder.join("journal.jsonl"), planted.folder.join("manifest.json"));
     let (lines, sealed) = (fs::read_to_string(&journal).unwrap(), fs::read(&manifest).unwrap());
-    let shorter = &lines[..lines.trim_end().rfind('\n').unwrap() + 1];
+    let shorter = &lines[..=lines.trim_end().rfind('\n').unwrap()];
     fs::write(&journal, shorter).unwrap();
     assert!(damaged(&check(&planted.folder).unwrap()).contains("journal.jsonl"));
     fs::write(&journal, &lines).unwrap();
@@ -178,6 +178,29 @@ fn a_lost_last_line_is_told_from_an_older_manifest() {
     let check = check(&planted.folder).unwrap();
     assert_eq!(damaged(&check), BTreeSet::new(), "{:?}", check.findings);
     assert!(check.findings[0].message.contains("up to line"), "{:?}", check.findings);
+}
+
+#[test]
+fn a_damaged_journal_is_not_sealed_again() {
+    let planted = study();
+    let journal = planted.folder.join("journal.jsonl");
+    let lines = fs::read_to_string(&journal).unwrap();
+    let last = lines.trim_end().rfind('\n').unwrap() + 1;
+    for changed in [
+        lines[..last].to_owned(),
+        format!("{}{}", &lines[..last], lines[last..].replace(AT, "2026-01-02T03:04:06Z")),
+        format!("{}\u{b}", lines.trim_end()),
+    ] {
+        fs::write(&journal, changed).unwrap();
+        let error = Study::reopen(&planted.folder, HARNESS_VERSION, AT).unwrap_err();
+        assert!(error.to_string().contains("does not have"), "{error}");
+        assert!(check(&planted.folder).unwrap().is_damaged());
+    }
+    // Nothing but its newline is lost: the line is whole.
+    fs::write(&journal, lines.trim_end()).unwrap();
+    drop(Study::reopen(&planted.folder, HARNESS_VERSION, AT).unwrap());
+    assert_eq!(fs::read_to_string(&journal).unwrap(), lines);
+    assert!(check(&planted.folder).unwrap().is_clean());
 }
 
 /// Rewrites the journal with a right chain, as an attacker would, and takes the
@@ -211,7 +234,11 @@ fn events_that_contradict_the_journal_are_named() {
             }
         });
         let check = check(&planted.folder).unwrap();
-        let finding = check.findings.iter().find(|finding| finding.path.ends_with(".zst")).unwrap();
+        let finding = check
+            .findings
+            .iter()
+            .find(|finding| finding.path.ends_with("events.jsonl.zst"))
+            .unwrap();
         assert!(finding.message.contains(reason), "{finding}");
         let study = Study::open(&planted.folder).unwrap();
         assert!(study.runs().next().unwrap().is_err());
@@ -236,7 +263,8 @@ fn an_event_that_is_none_is_named_with_its_line() {
         }
     });
     let check = check(&planted.folder).unwrap();
-    let finding = check.findings.iter().find(|finding| finding.path.ends_with(".zst")).unwrap();
+    let finding =
+        check.findings.iter().find(|finding| finding.path.ends_with("events.jsonl.zst")).unwrap();
     assert!(finding.line.is_some() && finding.message.contains("steady"), "{finding}");
 }
 

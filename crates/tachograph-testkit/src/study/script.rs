@@ -81,13 +81,13 @@ impl Script<'_> {
 
     /// Lets time pass: `ns`, and up to the stated noise more.
     fn pass(&mut self, ns: u64) -> u64 {
-        let noise = self.settings.noise_fraction * self.random.fraction();
+        let fraction = self.settings.noise_fraction * self.random.fraction();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a small positive duration"
         )]
-        let noisy = (ns as f64 * (1.0 + noise)) as u64;
+        let noisy = (ns as f64 * (1.0 + fraction)) as u64;
         self.now += noisy;
         noisy
     }
