@@ -21,6 +21,7 @@ import mpmath
 import numpy as np
 import pandas as pd
 import scipy
+import scipy.optimize as so
 import scipy.stats as st
 import statsmodels
 import statsmodels.api as sm
@@ -299,6 +300,22 @@ def level_means(frame, factor):
     return result
 
 
+def eta_interval(f, df, df_residual):
+    """Smithson (2001), by inverting scipy.stats.ncf."""
+    ends = []
+    for tail in (0.025, 0.975):
+        def excess(noncentrality):
+            return st.ncf.sf(f, df, df_residual, noncentrality) - tail
+
+        # scipy.stats.ncf.sf is wrong (negative) at a noncentrality of exactly 0.
+        if st.f.sf(f, df, df_residual) >= tail:
+            root = 0.0
+        else:
+            root = so.brentq(excess, 1e-12, 20 * df * f + 60, xtol=1e-12, rtol=1e-14)
+        ends.append(float(root / (root + df + df_residual + 1)))
+    return ends
+
+
 def anova():
     for name, n_blocks, effects, noise in [
         ("three levels", 5, [0.0, 1.5, -0.7], 0.5), ("two levels, two blocks", 2, [0.0, 3.0], 1.0),
@@ -322,6 +339,9 @@ def anova():
                 "partial_eta_squared": float(
                     table.loc["C(level)", "sum_sq"]
                     / (table.loc["C(level)", "sum_sq"] + residual["sum_sq"])
+                ),
+                "eta_interval": eta_interval(
+                    table.loc["C(level)", "F"], table.loc["C(level)", "df"], residual["df"]
                 ),
                 "df": [float(table.loc["C(level)", "df"]), float(residual["df"])],
                 "f_blocks": float(table.loc["C(block)", "F"]),

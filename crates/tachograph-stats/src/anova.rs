@@ -13,10 +13,10 @@ pub(crate) use one_way::one_way_f;
 
 pub use design::{BlockDesign, Cell, DesignError, Factorial, FactorialRun};
 
-use crate::distribution::f_upper_tail;
+use crate::distribution::{f_upper_tail, noncentral_f_interval};
 use crate::mean::mean_estimate;
 use crate::sample::{compensated_sum, power_of_two_scale};
-use crate::{Confidence, MeanEstimate, Sample};
+use crate::{Confidence, Interval, MeanEstimate, Sample};
 
 /// One line of an analysis of variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +31,11 @@ pub struct Effect {
     /// Partial eta squared: its share of effect plus residual. `None` when both
     /// are 0. Larger than eta squared by construction; say which one is printed.
     pub partial_eta_squared: Option<f64>,
+    /// The interval of the population's partial eta squared, for fixed levels:
+    /// noncentralities `l` for which the observed F is at either tail, as
+    /// `l / (l + df + df_residual + 1)`. The estimate is biased upwards and may lie
+    /// above it. `None` without an F or with one beyond 10,000.
+    pub partial_eta_squared_interval: Option<Interval>,
     /// The F statistic; `None` when the residual is 0 up to rounding.
     pub f: Option<f64>,
     /// The p-value of "no effect", not adjusted for the other effects. When `f`
@@ -117,7 +122,8 @@ impl BlockDesign {
     /// Montgomery, *Design and Analysis of Experiments*, randomised complete block
     /// design: the F test of the factor against the block-by-level residual. Eta
     /// squared and partial eta squared: Cohen (1973), Educational and
-    /// Psychological Measurement 33, 107-112.
+    /// Psychological Measurement 33, 107-112; the interval: Smithson (2001),
+    /// Educational and Psychological Measurement 61, 605-632.
     pub fn analyse(&self, confidence: Confidence) -> BlockAnalysis {
         let mut analysis = self.factorial().analyse(confidence);
         let factor = analysis.main.remove(0);
@@ -144,7 +150,7 @@ impl Factorial {
     /// design; equal to the sequential sums of squares of
     /// `value ~ block + A * B * ...`, in any order, since the data are balanced.
     pub fn analyse(&self, confidence: Confidence) -> FactorialAnalysis {
-        let table = Centred::of(self);
+        let table = Centred::of(self, confidence);
         let n_factors = self.n_levels().len();
         let main = (0..n_factors)
             .map(|factor| MainEffect {
@@ -214,6 +220,7 @@ impl Explained {
 /// The values less their mean, scaled to about 1, with their sums of squares.
 struct Centred<'a> {
     design: &'a Factorial,
+    confidence: Confidence,
     grand_mean: f64,
     scale: f64,
     /// Centred values, one row per block.
@@ -228,7 +235,7 @@ struct Centred<'a> {
 }
 
 impl<'a> Centred<'a> {
-    fn of(design: &'a Factorial) -> Self {
+    fn of(design: &'a Factorial, confidence: Confidence) -> Self {
         let (n_blocks, n_combinations) = (design.n_blocks(), design.n_combinations());
         let all = design.sample();
         let largest = all.min().abs().max(all.max().abs());
@@ -247,6 +254,7 @@ impl<'a> Centred<'a> {
         let rounding = 4.0 * f64::EPSILON * largest * scale;
         Self {
             design,
+            confidence,
             grand_mean: all.mean(),
             scale,
             blocks: n_combinations as f64 * sum_of_squares(block_means),
@@ -319,11 +327,21 @@ impl<'a> Centred<'a> {
         } else {
             (None, if squares > 0.0 { 0.0 } else { 1.0 })
         };
+        let interval = f.filter(|f| *f <= 1e4).map(|f| {
+            let ends = noncentral_f_interval(f, (df, df_residual), self.confidence.alpha());
+            let share = |lambda: f64| lambda / (lambda + df + df_residual + 1.0);
+            Interval {
+                low: share(ends.0),
+                high: share(ends.1),
+                confidence: self.confidence.level(),
+            }
+        });
         Effect {
             df,
             df_residual,
             eta_squared: (total > 0.0).then(|| (squares / total).min(1.0)),
             partial_eta_squared: (squares + residual > 0.0).then(|| squares / (squares + residual)),
+            partial_eta_squared_interval: interval,
             f,
             p_value,
         }

@@ -4,13 +4,14 @@
 //! and binomial laws, accurate in the tails and for degrees of freedom from
 //! below one to beyond a million. Every other file asks here.
 //!
-//! Does not: know samples. Callers keep the arguments inside the stated ranges.
+//! Does not: know samples. Arguments outside the stated ranges give NaN.
 
 mod noncentral;
 mod special;
 
 pub(crate) use noncentral::{
-    hedges_correction, mean_over_scale, noncentral_t_upper_tail, noncentrality_interval,
+    hedges_correction, mean_over_scale, noncentral_f_interval, noncentral_t_upper_tail,
+    noncentrality_interval,
 };
 pub(crate) use special::beta_areas;
 
@@ -24,6 +25,9 @@ use statrs::distribution::{ContinuousCDF, Normal};
 /// `erfc(z / sqrt 2) / 2` through the incomplete gamma function, Abramowitz and
 /// Stegun (1964) 26.4.19.
 pub fn normal_upper_tail(z: f64) -> f64 {
+    if z.is_nan() {
+        return f64::NAN;
+    }
     if z == 0.0 {
         return 0.5;
     }
@@ -33,13 +37,16 @@ pub fn normal_upper_tail(z: f64) -> f64 {
 
 /// Returns `P(|Z| >= |z|)` for a standard normal `Z`: a two-sided p-value.
 pub fn normal_two_sided(z: f64) -> f64 {
-    (2.0 * normal_upper_tail(z.abs())).min(1.0)
+    2.0 * normal_upper_tail(z.abs())
 }
 
 /// Returns the value that a standard normal exceeds with probability `tail`.
 ///
-/// `tail` lies strictly between 0 and 1.
+/// `tail` lies strictly between 0 and 1; else the result is NaN.
 pub fn normal_upper_quantile(tail: f64) -> f64 {
+    if !(tail > 0.0 && tail < 1.0) {
+        return f64::NAN;
+    }
     if tail > 0.5 {
         return -normal_upper_quantile(1.0 - tail);
     }
@@ -64,6 +71,9 @@ pub fn t_two_sided(t: f64, df: f64) -> f64 {
 
 /// `P(|T| < |t|)` and `P(|T| >= |t|)`.
 fn t_two_areas(t: f64, df: f64) -> (f64, f64) {
+    if t.is_nan() || !(df > 0.0 && df.is_finite()) {
+        return (f64::NAN, f64::NAN);
+    }
     if t.is_infinite() {
         return (1.0, 0.0);
     }
@@ -91,6 +101,9 @@ fn t_two_areas(t: f64, df: f64) -> (f64, f64) {
 /// the expansion about the normal quantile; then Newton steps on the tail area,
 /// safeguarded by bisection.
 pub fn t_upper_quantile(tail: f64, df: f64) -> f64 {
+    if !(tail > 0.0 && tail < 1.0 && df > 0.0 && df.is_finite()) {
+        return f64::NAN;
+    }
     if tail > 0.5 {
         return -t_upper_quantile(1.0 - tail, df);
     }
@@ -127,6 +140,10 @@ fn t_density(t: f64, df: f64) -> f64 {
 ///
 /// Abramowitz and Stegun (1964) 26.6.2.
 pub fn f_upper_tail(f: f64, df_between: f64, df_within: f64) -> f64 {
+    let usable = |df: f64| df > 0.0 && df.is_finite();
+    if f.is_nan() || !usable(df_between) || !usable(df_within) {
+        return f64::NAN;
+    }
     if f <= 0.0 {
         return 1.0;
     }

@@ -7,8 +7,9 @@ use tachograph_stats::{
     EstimateError, Evidence, ExtremeBound, Factorial, FactorialRun, FenceClass, Interval, Margin,
     Pair, Pairs, PairsError, Proportion, ProportionError, QuantileError, Sample, SampleError,
     Summary, TukeyFences, Verdict, benjamini_hochberg, compare_arms, compare_family, cv_estimate,
-    holm, jain_index, mean_estimate, paired_ratio, paired_t, quantile_estimate,
-    quantile_sample_size, trimmed_mean_estimate, welch,
+    f_upper_tail, holm, jain_index, mean_estimate, normal_two_sided, normal_upper_quantile,
+    normal_upper_tail, paired_ratio, paired_t, quantile_estimate, quantile_sample_size, t_critical,
+    t_two_sided, t_upper_quantile, t_upper_tail, trimmed_mean_estimate, welch,
 };
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
@@ -158,6 +159,26 @@ fn counts_of_nothing_and_everything() {
     assert!(same(all.interval.high, 1.0));
     assert!(matches!(all.bound, Some(ExtremeBound::AtLeast(b)) if (b + bound - 1.0).abs() < 1e-12));
     assert_eq!(Proportion::new(1, 2).unwrap().estimate(CONFIDENCE).bound, None);
+}
+
+#[test]
+fn laws_outside_their_range_are_not_numbers() {
+    for value in [
+        normal_upper_tail(f64::NAN),
+        normal_upper_quantile(0.0),
+        normal_upper_quantile(1.5),
+        t_upper_tail(1.0, 0.0),
+        t_two_sided(f64::NAN, 3.0),
+        t_upper_quantile(f64::NAN, 3.0),
+        t_critical(0.05, -1.0),
+        f_upper_tail(1.0, f64::NAN, 2.0),
+    ] {
+        assert!(value.is_nan(), "{value}");
+    }
+    assert!(same(t_upper_tail(f64::INFINITY, 3.0), 0.0));
+    assert!(same(t_upper_tail(f64::NEG_INFINITY, 3.0), 1.0));
+    assert!(same(t_upper_tail(0.0, 3.0), 0.5) && same(normal_two_sided(0.0), 1.0));
+    assert!(same(f_upper_tail(0.0, 1.0, 2.0), 1.0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Student's t about a mean that is not 0: power and effect-size intervals.
 
-use super::special::ln_gamma_ratio_half;
+use super::special::{beta_areas, ln_gamma, ln_gamma_ratio_half};
 use super::{normal_upper_quantile, normal_upper_tail, solve_decreasing, t_upper_tail};
 
 /// Integrates over the law of `s = chi(df) / sqrt(df)`: the mean of `f(s)`.
@@ -76,6 +76,65 @@ pub(crate) fn noncentrality_interval(t: f64, df: f64, alpha: f64) -> (f64, f64) 
         solve_decreasing((low, high), t, |delta| (excess(delta), tail_slope(t, df, delta)))
     };
     (at_tail(half), at_tail(1.0 - half))
+}
+
+/// `P(F > f)` for the noncentral `F` with noncentrality `lambda >= 0`.
+///
+/// # Source
+///
+/// Its definition as a Poisson mixture of central laws: Johnson, Kotz and
+/// Balakrishnan (1995), *Continuous Univariate Distributions 2*, chapter 30.
+fn noncentral_f_upper_tail(f: f64, df_between: f64, df_within: f64, lambda: f64) -> f64 {
+    let ratio = df_between / df_within * f;
+    let (x, y) = (ratio / (1.0 + ratio), 1.0 / (1.0 + ratio));
+    let rate = lambda / 2.0;
+    // From the likeliest count outwards, until a term no longer matters.
+    let mode = rate.floor();
+    let term = |count: f64| {
+        let weight =
+            (count * rate.max(f64::MIN_POSITIVE).ln() - rate - ln_gamma(count + 1.0)).exp();
+        (weight, weight * beta_areas(df_between / 2.0 + count, df_within / 2.0, x, y).1)
+    };
+    let (mut weights, mut sum) = term(mode);
+    for direction in [1.0, -1.0] {
+        let mut count = mode + direction;
+        while count >= 0.0 {
+            let (weight, area) = term(count);
+            weights += weight;
+            sum += area;
+            if weight < 1e-17 * weights {
+                break;
+            }
+            count += direction;
+        }
+    }
+    sum / weights
+}
+
+/// The noncentralities for which `f` lies at the upper and the lower `alpha / 2`
+/// tail; an end that no noncentrality reaches is 0. `f` is at most 1e4.
+pub(crate) fn noncentral_f_interval(
+    f: f64,
+    (df_between, df_within): (f64, f64),
+    alpha: f64,
+) -> (f64, f64) {
+    let at_tail = |tail: f64| {
+        let excess = |lambda: f64| tail - noncentral_f_upper_tail(f, df_between, df_within, lambda);
+        if excess(0.0) <= 0.0 {
+            return 0.0;
+        }
+        let mut high = (df_between * f).max(1.0);
+        while excess(high) > 0.0 {
+            high *= 2.0;
+        }
+        let mut low = 0.0;
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if excess(middle) > 0.0 { low = middle } else { high = middle }
+        }
+        high
+    };
+    (at_tail(alpha / 2.0), at_tail(1.0 - alpha / 2.0))
 }
 
 /// Hedges' exact factor `J`, which takes the bias out of a standardised mean

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tachograph_stats::{BlockDesign, Cell, Confidence, Effect, Factorial, FactorialRun, LevelMean};
 
+use crate::goldens::estimate::ends;
 use crate::{CLOSE, check};
 
 fn number(value: &Value) -> usize {
@@ -37,6 +38,7 @@ fn block_design() {
             "f": found.factor.f, "p_value": found.factor.p_value,
             "eta_squared": found.factor.eta_squared,
             "partial_eta_squared": found.factor.partial_eta_squared,
+            "eta_interval": ends(found.factor.partial_eta_squared_interval.unwrap()),
             "df": [found.factor.df, found.factor.df_residual],
             "f_blocks": found.blocks.f, "residual_sd": found.residual_sd,
             "level_means": means(&found.levels),
