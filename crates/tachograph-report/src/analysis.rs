@@ -51,6 +51,8 @@ pub struct Analysis {
     pub(crate) n_planned: usize,
     pub(crate) runs: Vec<RunRow>,
     pub(crate) sets: BTreeMap<String, Vec<usize>>,
+    /// The worst status of the runs of each set.
+    pub(crate) set_status: BTreeMap<String, Status>,
     pub(crate) configurations: Vec<ConfigurationAnalysis>,
     pub(crate) success: Success,
     pub(crate) sensitivity: Sensitivity,
@@ -159,6 +161,13 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         plan_text_sha256: created.map(|created| created.plan_sha256),
         rule,
         n_planned: planned.len() * plan.blocks as usize,
+        set_status: sets
+            .iter()
+            .map(|(name, members)| {
+                let statuses = members.iter().map(|&at| runs[at].status);
+                (name.clone(), statuses.max().unwrap_or(Status::Valid))
+            })
+            .collect(),
         sets,
         success: success(&configurations, &runs, plan.primary.metric, &rule),
         sensitivity,
@@ -288,6 +297,12 @@ fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usiz
     ]);
     for (index, configuration) in planned.iter().enumerate() {
         sets.insert(configuration.id.to_string(), chosen(&|run| run.configuration == Some(index)));
+        if configuration.arm != Arm::Baseline {
+            let both = |run: &RunRow| {
+                run.configuration.is_some_and(|at| at == index || planned[at].arm == Arm::Baseline)
+            };
+            sets.insert(format!("{} with baseline", configuration.id), chosen(&both));
+        }
     }
     sets
 }

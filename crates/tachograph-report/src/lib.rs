@@ -11,7 +11,13 @@ mod analysis;
 mod claim;
 mod document;
 mod facts;
+mod figure;
 mod formula;
+mod render;
+mod report;
+mod single_agent;
+mod summary;
+mod svg;
 mod validity;
 
 pub use analysis::{Analysis, Headline, analyse};
@@ -19,4 +25,5 @@ pub use facts::{
     AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts,
     distil,
 };
+pub use render::{Rendered, render};
 pub use validity::Status;

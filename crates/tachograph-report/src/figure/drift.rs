@@ -1,0 +1,61 @@
+//! Runs in the order of execution.
+
+use tachograph_model::plan::Metric;
+use tachograph_stats::Sample;
+
+use super::{WIDTH, left_axis};
+use crate::analysis::Analysis;
+use crate::svg::{Scale, Svg};
+
+pub(crate) fn draw(analysis: &Analysis, metric: Metric) -> Option<(Svg, String)> {
+    let departures: Vec<(f64, u32, f64)> = analysis
+        .runs
+        .iter()
+        .filter_map(|run| {
+            let own = *run.metrics.get(&metric)?;
+            let mean = analysis.configurations[run.configuration?].metrics.get(&metric)?.summary.mean;
+            let percent = (mean != 0.0).then(|| (own / mean - 1.0) * 100.0)?;
+            Some((f64::from(run.index), run.id.block, percent))
+        })
+        .collect();
+    if departures.len() < 2 {
+        return None;
+    }
+    let (left, right, top, bottom) = (56.0, WIDTH - 16.0, 22.0, 222.0);
+    let last = departures.iter().map(|(at, _, _)| *at).fold(0.0_f64, f64::max);
+    let place = |at: f64| left + 12.0 + at / last.max(1.0) * (right - left - 24.0);
+    let y = Scale::linear(departures.iter().map(|(_, _, d)| *d).chain([0.0]), bottom, top);
+    let mut svg = Svg::new(WIDTH, bottom + 32.0);
+    left_axis(&mut svg, &y, (left, right), "departure, %");
+    svg.line("zero", (left, y.place(0.0)), (right, y.place(0.0)));
+    let mut blocks: Vec<u32> = departures.iter().map(|(_, block, _)| *block).collect();
+    blocks.sort_unstable();
+    blocks.dedup();
+    let mut previous_end: Option<f64> = None;
+    for block in blocks {
+        let of_block = || departures.iter().filter(|(_, own, _)| *own == block);
+        let (start, end) = of_block().fold((f64::INFINITY, 0.0_f64), |(low, high), (at, _, _)| {
+            (low.min(place(*at)), high.max(place(*at)))
+        });
+        if let Some(previous) = previous_end {
+            let between = f64::midpoint(previous, start);
+            svg.line("grid", (between, top), (between, bottom));
+        }
+        previous_end = Some(end);
+        let values: Vec<f64> = of_block().map(|(_, _, departure)| *departure).collect();
+        if let Ok(sample) = Sample::new(&values) {
+            let mean = y.place(sample.mean());
+            svg.line("s2", (start - 4.0, mean), (end + 4.0, mean));
+        }
+    }
+    for (at, _, departure) in &departures {
+        svg.circle("dot", (place(*at), y.place(*departure)), 3.2);
+    }
+    svg.text("tick end", (right, bottom + 22.0), "order of execution");
+    let description = format!(
+        "Each run's {} relative to the mean of its configuration, in the order of execution, with \
+         the mean of each block.",
+        metric.title()
+    );
+    Some((svg, description))
+}

@@ -1,0 +1,159 @@
+//! How it was measured, and on what.
+
+use super::Writer;
+use crate::claim::{Format, Number, Source};
+use crate::document::{Align, Prose, Table, code, text};
+use crate::formula::Formula;
+
+pub(super) fn section(writer: &mut Writer<'_>) {
+    writer.heading("Methodology");
+    let threshold = writer.stated(
+        "plan/cold_load_threshold",
+        writer.analysis.plan.cold_load_threshold_ms as f64,
+        "ms",
+        Format::Fixed(0),
+    );
+    writer.list(vec![
+        Prose::new().text("A ").strong(text("run")).text(
+            " is one configuration executed once in fresh processes. It is the unit of \
+             replication: means, intervals and tests are over runs, never over calls.",
+        ),
+        Prose::new()
+            .text("In each run the agent scans its input folder, parses each file, asks the model \
+                   for an analysis, and asks again for a report. Each answer is streamed; every \
+                   piece is recorded with its instant on the machine's monotonic clock."),
+        Prose::new()
+            .strong(text("TTFT"))
+            .text(" runs from the first byte of the request to the first piece of output; \
+                   connecting is outside it. A call is ")
+            .strong(text("cold"))
+            .text(" when the server says that it loaded the model for more than ")
+            .value(threshold)
+            .text(" ms, or when the server was reset just before it. Cold and warm TTFT are two \
+                   metrics and are never averaged together."),
+        Prose::new()
+            .strong(text("Output throughput"))
+            .text(" is the output tokens of all calls of a run divided by its wall time, which \
+                   runs from the first stage after the warm-up to the end of the last agent."),
+        Prose::new()
+            .text("A run enters means only if all its calls completed. Calls that failed are \
+                   counted by status, with an interval for their rate, and never averaged."),
+        Prose::new()
+            .text("Each tuned configuration is compared with the baseline ")
+            .strong(text("of the same block"))
+            .text(", as a ratio on logarithms. What a block does to both alike cancels. The \
+                   verdict is equivalent if both one-sided tests against the margin succeed, \
+                   else better or worse if the difference test does, else inconclusive. ")
+            .text("“Not significant” is never taken for “equal”."),
+        Prose::new()
+            .text("Standard deviations have the divisor n − one, quantiles are of type seven. ")
+            .link("formulas", "All formulas")
+            .text(" are listed at the end."),
+    ]);
+}
+
+pub(super) fn environment(writer: &mut Writer<'_>) {
+    writer.heading("Environment");
+    let environment = &writer.analysis.environment;
+    let host = &environment.host;
+    let mut rows = vec![
+        vec![text("started"), Prose::new().quote(&environment.started_at)],
+        vec![text("system"), Prose::new().quote(&host.os).text(", ").quote(&host.arch)],
+        vec![text("processor"), optional(host.cpu_model.as_deref())],
+    ];
+    let recorded = |writer: &mut Writer<'_>, id: &str, value: (Number, &str, Format)| {
+        writer.claim(id, value, Formula::Recorded, Source::Environment)
+    };
+    let count = (Number::Count(u64::from(host.n_cpus)), "", Format::Count);
+    let n_cpus = recorded(writer, "environment/cpus", count);
+    rows.push(vec![text("processors"), Prose::new().value(n_cpus)]);
+    if let Some(bytes) = host.memory_bytes {
+        let value = (Number::Real(bytes as f64 / 1e9), "GB", Format::Fixed(1));
+        let memory = recorded(writer, "environment/memory", value);
+        rows.push(vec![text("memory"), Prose::new().value(memory).text(" GB")]);
+    }
+    rows.push(vec![text("governor"), optional(host.governor.as_deref())]);
+    rows.push(vec![text("clock source"), optional(host.clocksource.as_deref())]);
+    rows.push(vec![
+        text("virtual machine"),
+        text(match host.virtualised {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not known",
+        }),
+    ]);
+    rows.push(vec![
+        text("kernel receive stamps"),
+        text(if host.kernel_stamps { "yes" } else { "no: instants are the client's own" }),
+    ]);
+    if environment.gpus.is_empty() {
+        rows.push(vec![text("GPU"), text("none seen")]);
+    }
+    for gpu in &environment.gpus {
+        let mut line = Prose::new().quote(&gpu.name);
+        if let Some(driver) = &gpu.driver {
+            line = line.text(", driver ").quote(driver);
+        }
+        rows.push(vec![text("GPU"), line]);
+    }
+    for (name, server) in &environment.servers {
+        let mut line = optional(server.product.as_deref());
+        line = line.text(" ").then(optional(server.version.as_deref()));
+        line = line.text("; model ").then(optional(server.model.as_deref()));
+        if let Some(quantization) = &server.quantization {
+            line = line.text(", ").quote(quantization);
+        }
+        if let Some(size) = &server.parameter_size {
+            line = line.text(", ").quote(size).text(" parameters");
+        }
+        if let Some(digest) = &server.model_digest {
+            line = line.text(", digest ").code(digest);
+        }
+        rows.push(vec![Prose::new().text("server ").code(name), line]);
+    }
+    let harness = &environment.harness;
+    let mut line =
+        Prose::new().text("tacho ").quote(&harness.version).text(", ").quote(&harness.profile);
+    if let Some(commit) = &harness.git_commit {
+        line = line.text(", commit ").code(commit);
+    }
+    rows.push(vec![text("measured with"), line]);
+    writer.table(Table {
+        caption: text("As it was when the study began. What could not be read is called so."),
+        columns: vec![(text("what"), Align::Left), (text("value"), Align::Left)],
+        rows,
+    });
+    implementations(writer);
+}
+
+fn implementations(writer: &mut Writer<'_>) {
+    let mut items = Vec::new();
+    for agent in &writer.analysis.plan.agents {
+        let mut line = Prose::new()
+            .text("Agent ")
+            .code(&agent.name)
+            .text(" talks to server ")
+            .code(&agent.server)
+            .text(" and reads the folder ")
+            .code(&agent.input);
+        if let Some(command) = &agent.command {
+            line = line.text("; it is executed as ").code(command.join(" "));
+        }
+        items.push(line.text("."));
+    }
+    writer.list(items);
+}
+
+fn optional(value: Option<&str>) -> Prose {
+    value.map_or_else(|| text("not known"), |value| Prose::new().quote(value))
+}
+
+/// Returns identifiers one after the other.
+pub(super) fn options(options: &tachograph_model::options::Options) -> Prose {
+    if options.is_empty() {
+        return text("server defaults");
+    }
+    crate::document::comma_separated(
+        options.iter().map(|(name, value)| code(format!("{name}={value}"))),
+    )
+}

@@ -1,0 +1,271 @@
+//! Validity, consistency, the noise floor, drift.
+
+use tachograph_model::run::Arm;
+
+use super::results::describe;
+use super::{Writer, plural};
+use crate::analysis::{ALL_RUNS, MEASURED_RUNS};
+use crate::claim::{ClaimRef, Format, Number, Source};
+use crate::document::{Align, Block, Prose, Table, cell, code, text};
+use crate::figure;
+use crate::formula::Formula;
+use crate::validity::{Check, Finding, Measured, Scope, Status};
+
+/// Findings listed one by one before the rest is folded.
+const SHOWN_MAX: usize = 20;
+
+pub(super) fn section(writer: &mut Writer<'_>) {
+    writer.heading("Validity");
+    let validity = &writer.analysis.validity;
+    writer.paragraph(
+        Prose::new()
+            .text("As a whole, the evidence is ")
+            .status(validity.worst())
+            .text(". Each check looks at runs or at the study; “suspect” means that something may \
+                   have spoiled it, “invalid” that it did. Nothing is removed."),
+    );
+    let rows = Check::ALL.into_iter().map(|check| check_row(writer, check)).collect();
+    writer.table(Table {
+        caption: text("What was checked."),
+        columns: vec![
+            (text("check"), Align::Left),
+            (text("looked at"), Align::Right),
+            (text("findings"), Align::Right),
+            (text("outcome"), Align::Left),
+        ],
+        rows,
+    });
+    let findings = &validity.findings;
+    if findings.is_empty() {
+        return;
+    }
+    let mut rows: Vec<Vec<Prose>> = findings
+        .iter()
+        .enumerate()
+        .map(|(index, finding)| finding_row(writer, index, finding))
+        .collect();
+    let rest = rows.split_off(rows.len().min(SHOWN_MAX));
+    let table = |caption, rows| Table {
+        caption,
+        columns: vec![
+            (text("where"), Align::Left),
+            (text("status"), Align::Left),
+            (text("what was seen"), Align::Left),
+            (text("value"), Align::Right),
+            (text("against"), Align::Right),
+        ],
+        rows,
+    };
+    let first = table(text("What was found."), rows);
+    writer.table(first);
+    if !rest.is_empty() {
+        let n = rest.len();
+        let more = writer.count("validity/more", n, Source::Runs(ALL_RUNS.to_owned()));
+        let summary =
+            Prose::new().value(more).text(plural(n, " more finding", " more findings"));
+        writer.push(Block::Details(summary, vec![Block::Table(table(Prose::new(), rest))]));
+    }
+}
+
+fn check_row(writer: &mut Writer<'_>, check: Check) -> Vec<Prose> {
+    let outcome = writer.analysis.validity.outcome(check);
+    let id = format!("validity/{}", super::anchor(check.title()));
+    let source = || Source::Runs(ALL_RUNS.to_owned());
+    let looked = writer.count(format!("{id}/looked"), outcome.n_checked, source());
+    let found = writer.count(format!("{id}/found"), outcome.n_findings, source());
+    let verdict = if outcome.n_checked == 0 && outcome.n_findings == 0 {
+        text("not checked: no data for it")
+    } else if outcome.worst == Status::Valid && outcome.n_findings > 0 {
+        text("valid, with a remark")
+    } else {
+        Prose::new().status(outcome.worst)
+    };
+    vec![text(check.title()), Prose::new().value(looked), Prose::new().value(found), verdict]
+}
+
+fn finding_row(writer: &mut Writer<'_>, index: usize, finding: &Finding) -> Vec<Prose> {
+    let place = match &finding.scope {
+        Scope::Study => text("study"),
+        Scope::Configuration(name) => code(name),
+        Scope::Run(run) => code(run),
+    };
+    let source = match &finding.scope {
+        Scope::Configuration(name) if writer.analysis.sets.contains_key(name) => {
+            Source::Runs(name.clone())
+        }
+        Scope::Run(run) => Source::Runs(run.configuration.to_string()),
+        _ => Source::Runs(ALL_RUNS.to_owned()),
+    };
+    let mut measured = |name: &str, measured: Option<Measured>| {
+        let measured = measured?;
+        let formula = match finding.check {
+            Check::SchedulingDelay => Formula::DelayPercentile,
+            _ => Formula::Recorded,
+        };
+        // A count is whole by construction; the other formats take any number.
+        let value = (Number::Real(measured.value), measured.unit, measured.format);
+        let id = format!("validity/finding/{index}/{name}");
+        let claim: ClaimRef = writer.claim(id, value, formula, source.clone());
+        let line = Prose::new().value(claim);
+        Some(if measured.unit.is_empty() { line } else { line.text(" ").text(measured.unit) })
+    };
+    let seen = measured("seen", finding.seen).unwrap_or_else(|| text("–"));
+    let against = measured("against", finding.against).unwrap_or_else(|| text("–"));
+    let mut words = text(finding.words);
+    if let Some(quote) = &finding.quote {
+        words = words.text(" (").quote(quote).text(")");
+    }
+    vec![place, Prose::new().status(finding.status), words, seen, against]
+}
+
+pub(super) fn consistency(writer: &mut Writer<'_>) {
+    writer.heading("Consistency");
+    let metric = writer.analysis.plan.primary.metric;
+    let mut rows = Vec::new();
+    for each in &writer.analysis.configurations {
+        let Some(estimate) = each.metrics.get(&metric) else { continue };
+        let described = describe(writer, metric, each, estimate);
+        let cv = estimate.cv.map(|cv| {
+            let id = format!("{}/{}/cv", super::metric_id(metric), each.planned.id);
+            let source = Source::Runs(each.planned.id.to_string());
+            let value = (cv.cv, "fraction", Format::Percent(2));
+            let n = (cv.n as u64, cv.interval);
+            writer.estimate(id, value, n, Formula::CoefficientOfVariation, source)
+        });
+        rows.push(vec![
+            code(&each.planned.id),
+            cell(described.sd),
+            cell(cv),
+            writer.bracket(cv),
+            Prose::new().value(described.median),
+            Prose::new().value(described.min),
+            Prose::new().value(described.max),
+        ]);
+    }
+    if rows.is_empty() {
+        writer.paragraph(text("No run was measured, so there is no spread to describe."));
+        return;
+    }
+    writer.paragraph(text(
+        "Over runs of one configuration, never over pooled calls. Spread includes what blocks do; \
+         comparisons within blocks are sharper than these figures suggest.",
+    ));
+    writer.table(Table {
+        caption: Prose::new()
+            .text("Spread of ")
+            .text(metric.title())
+            .text(" over runs, in ")
+            .text(metric.unit())
+            .text("; CV is standard deviation over mean."),
+        columns: vec![
+            (text("configuration"), Align::Left),
+            (text("sd"), Align::Right),
+            (text("CV"), Align::Right),
+            (text("interval of CV"), Align::Right),
+            (text("median"), Align::Right),
+            (text("smallest"), Align::Right),
+            (text("largest"), Align::Right),
+        ],
+        rows,
+    });
+}
+
+pub(super) fn noise_floor(writer: &mut Writer<'_>) {
+    writer.heading("Noise floor");
+    let analysis = writer.analysis;
+    let metric = analysis.plan.primary.metric;
+    let again = analysis.configurations.iter().find(|each| each.planned.arm == Arm::BaselineAa);
+    let Some(again) = again else {
+        writer.paragraph(
+            Prose::new()
+                .text("The plan has no A/A arm (")
+                .code("baseline.aa")
+                .text("), so the size of a difference between equal things is not known."),
+        );
+        return;
+    };
+    let (Some(judged), Some(ratio)) = (again.judged(metric), writer.ratio(metric, again)) else {
+        writer.paragraph(text(
+            "The plan has an A/A arm, but too few blocks hold both of its halves.",
+        ));
+        return;
+    };
+    let line = Prose::new()
+        .text("The baseline was run twice in each block. The second differs from the first by ")
+        .strong(Prose::new().value(ratio))
+        .text(" ")
+        .interval(ratio)
+        .text(" over ")
+        .part(ratio, crate::claim::Part::N)
+        .text(" blocks: ")
+        .verdict(judged.verdict)
+        .text(". ");
+    writer.paragraph(match judged.verdict {
+        tachograph_stats::Verdict::Equivalent => {
+            line.text("The design can tell equal things from different ones at this margin.")
+        }
+        tachograph_stats::Verdict::Inconclusive => line.text(
+            "Equal things could not be shown to be equal: the study is too small, or the machine \
+             too noisy, for this margin.",
+        ),
+        _ => line.text(
+            "Equal things were judged different. Treat every verdict of this study with suspicion.",
+        ),
+    });
+}
+
+pub(super) fn drift(writer: &mut Writer<'_>) {
+    writer.heading("Drift over the study");
+    let analysis = writer.analysis;
+    let metric = analysis.plan.primary.metric;
+    let source = || Source::Runs(MEASURED_RUNS.to_owned());
+    match analysis.block_effect {
+        None => writer.paragraph(text(
+            "Fewer than two complete blocks, so it cannot be told whether the level of the study \
+             moved.",
+        )),
+        Some(effect) => {
+            let p = writer.p_value("drift/p", effect.p_value, Formula::BlockF, source());
+            let moved = effect.p_value <= analysis.plan.primary.alpha;
+            let line = Prose::new()
+                .text("Between complete blocks, the level of ")
+                .text(metric.title());
+            let line = if moved {
+                line.text(" moved by more than chance explains (p ").value(p).text(
+                    "). Comparisons within blocks are not touched by it; means over blocks are.",
+                )
+            } else {
+                line.text(" was not shown to move (p ").value(p).text(
+                    "). That is no proof that it did not.",
+                )
+            };
+            writer.paragraph(line);
+        }
+    }
+    let format = writer.metric_format(metric);
+    let rows: Vec<Vec<Prose>> = analysis
+        .block_means
+        .iter()
+        .map(|(block, mean)| {
+            let value = (Number::Real(*mean), metric.unit(), format);
+            let id = format!("drift/block/{block}");
+            let claim = writer.claim(id, value, Formula::Mean, source());
+            vec![code(block), Prose::new().value(claim)]
+        })
+        .collect();
+    writer.table(Table {
+        caption: Prose::new()
+            .text("Mean over all configurations of each complete block, in order, in ")
+            .text(metric.unit())
+            .text("."),
+        columns: vec![(text("block"), Align::Left), (text("mean"), Align::Right)],
+        rows,
+    });
+    if let Some((drawing, description)) = figure::drift::draw(analysis, metric) {
+        let caption = text(
+            "Each run's departure from the mean of its configuration, in the order of execution; \
+             vertical lines separate blocks, horizontal bars are their means.",
+        );
+        writer.figure(("drift", "Runs in order of execution"), drawing, description, caption);
+    }
+}
