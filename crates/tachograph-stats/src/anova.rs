@@ -16,7 +16,7 @@ pub use design::{BlockDesign, Cell, DesignError, Factorial, FactorialRun};
 use crate::distribution::{f_upper_tail, noncentral_f_interval};
 use crate::mean::mean_estimate;
 use crate::sample::{compensated_sum, power_of_two_scale};
-use crate::{Confidence, Interval, MeanEstimate, Sample};
+use crate::{Confidence, Interval, MeanEstimate, Pairs, Sample};
 
 /// One line of an analysis of variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +53,17 @@ pub struct LevelMean {
     /// includes what blocks have in common: judge differences by the F test or
     /// by paired ratios, not by the overlap of these intervals.
     pub estimate: MeanEstimate,
+}
+
+/// Two levels of a factor, paired by block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LevelPair {
+    /// The judged level's number.
+    pub level: usize,
+    /// The number of the level that it is judged against, smaller.
+    pub reference: usize,
+    /// Their means in each block: `level` as treatment, `reference` as baseline.
+    pub pairs: Pairs,
 }
 
 /// A factor after blocks, in a one-factor design.
@@ -138,6 +149,13 @@ impl BlockDesign {
     }
 }
 
+impl BlockDesign {
+    /// Returns every two levels, paired by block; see [`Factorial::level_pairs`].
+    pub fn level_pairs(&self) -> Vec<LevelPair> {
+        self.factorial().level_pairs(0)
+    }
+}
+
 impl Factorial {
     /// Analyses main effects and two-way interactions after blocks.
     ///
@@ -185,22 +203,52 @@ impl Factorial {
         }
     }
 
-    fn level_means(&self, factor: usize, confidence: Confidence) -> Vec<LevelMean> {
+    /// Returns every two levels of a factor, paired by block, for
+    /// [`crate::compare_family`]: a factor has no effect that matters when all of
+    /// them are equivalent. "Not significant" in [`Factorial::analyse`] does not
+    /// say that.
+    ///
+    /// Within a block, a level's value is the mean of its runs over the levels of
+    /// the other factors. `factor` is a position in [`FactorialRun::levels`]; there
+    /// are no pairs for a position beyond the last.
+    pub fn level_pairs(&self, factor: usize) -> Vec<LevelPair> {
+        if factor >= self.n_levels().len() {
+            return Vec::new();
+        }
         let labels = self.labels(factor);
-        let means = labels.iter().enumerate().map(|(index, &level)| {
-            let per_block: Vec<f64> = (0..self.n_blocks())
-                .map(|block| {
-                    let chosen = (0..self.n_combinations())
-                        .filter(|&combination| self.level_of(combination, factor) == index);
-                    let values = chosen.map(|c| self.value(block, c)).collect();
-                    Sample::from_finite(values).mean()
-                })
-                .collect();
-            let estimate = mean_estimate(&Sample::from_finite(per_block), confidence)
+        let means: Vec<Sample> =
+            (0..labels.len()).map(|index| self.block_means(factor, index)).collect();
+        let mut found = Vec::new();
+        for reference in 0..labels.len() {
+            for level in reference + 1..labels.len() {
+                found.push(LevelPair {
+                    level: labels[level],
+                    reference: labels[reference],
+                    pairs: Pairs::of_samples(&means[level], &means[reference])
+                        .expect("a design has the same blocks for every level"),
+                });
+            }
+        }
+        found
+    }
+
+    /// The mean of one level of a factor in each block.
+    fn block_means(&self, factor: usize, index: usize) -> Sample {
+        let per_block = (0..self.n_blocks()).map(|block| {
+            let chosen = (0..self.n_combinations())
+                .filter(|&combination| self.level_of(combination, factor) == index);
+            Sample::from_finite(chosen.map(|c| self.value(block, c)).collect()).mean()
+        });
+        Sample::from_finite(per_block.collect())
+    }
+
+    fn level_means(&self, factor: usize, confidence: Confidence) -> Vec<LevelMean> {
+        let levels = self.labels(factor).iter().enumerate().map(|(index, &level)| {
+            let estimate = mean_estimate(&self.block_means(factor, index), confidence)
                 .expect("a design has at least two blocks");
             LevelMean { level, estimate }
         });
-        means.collect()
+        levels.collect()
     }
 }
 

@@ -59,7 +59,7 @@ mod welch;
 pub use adjust::{AdjustError, benjamini_hochberg, holm};
 pub use anova::{
     BlockAnalysis, BlockDesign, Cell, DesignError, Effect, Factorial, FactorialAnalysis,
-    FactorialRun, Interaction, LevelMean, MainEffect,
+    FactorialRun, Interaction, LevelMean, LevelPair, MainEffect,
 };
 pub use bootstrap::{
     BCA_RUNS_MIN, BcaEstimate, BcaInterval, BootstrapError, Resampling, StudentisedEstimate,

@@ -307,6 +307,28 @@ fn unbalanced_designs_are_refused_by_name() {
 }
 
 #[test]
+fn levels_pair_up_within_their_blocks() {
+    let runs: Vec<FactorialRun> = (0..12)
+        .map(|i| FactorialRun {
+            block: i / 6,
+            levels: vec![[512, 256, 1024][i / 2 % 3], i % 2],
+            value: [10.0, 20.0, 30.0][i / 2 % 3] + if i % 2 == 0 { 0.0 } else { 2.0 },
+        })
+        .collect();
+    let design = Factorial::new(&runs).unwrap();
+    let found = design.level_pairs(0);
+    let levels: Vec<(usize, usize)> = found.iter().map(|p| (p.level, p.reference)).collect();
+    assert_eq!(levels, [(512, 256), (1024, 256), (1024, 512)]);
+    // 512 has 10 and 12, so 11 in each block; 256 has 21.
+    assert_eq!(found[0].pairs, pairs(&[11.0, 11.0], &[21.0, 21.0]));
+    assert_eq!(design.level_pairs(1).len(), 1);
+    assert!(design.level_pairs(2).is_empty());
+    let one =
+        BlockDesign::new(&[cell(0, 1, 4.0), cell(0, 2, 5.0), cell(1, 1, 6.0), cell(1, 2, 7.0)]);
+    assert_eq!(one.unwrap().level_pairs()[0].pairs, pairs(&[5.0, 7.0], &[4.0, 6.0]));
+}
+
+#[test]
 fn effects_of_constants_and_of_pure_differences() {
     let constant: Vec<Cell> = (0..6).map(|i| cell(i / 2, i % 2, 0.1)).collect();
     let found = BlockDesign::new(&constant).unwrap().analyse(CONFIDENCE);
