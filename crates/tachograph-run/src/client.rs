@@ -33,6 +33,8 @@ mod ollama;
 mod openai;
 pub mod request;
 mod stop;
+#[cfg(feature = "tls")]
+mod tls;
 mod trace;
 mod transport;
 

@@ -217,7 +217,9 @@ impl Events {
                 self.is_error |= value == b"error";
                 self.has_other_lines = true;
             }
-            _ => self.has_other_lines = true,
+            b"" | b"id" | b"retry" => self.has_other_lines = true,
+            // The standard ignores what it does not know; so a web page has no event.
+            _ => {}
         }
     }
 
@@ -230,7 +232,7 @@ impl Events {
     }
 
     fn dispatch(&mut self, sink: &mut impl FnMut(Frame<'_>)) {
-        if self.has_data || self.has_other_lines {
+        if self.has_data || self.has_other_lines || self.n_dropped > 0 {
             let kind = match (self.has_data, self.is_error) {
                 _ if self.n_dropped > 0 => FrameKind::TooLong,
                 (false, _) => FrameKind::Comment,
