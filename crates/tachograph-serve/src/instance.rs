@@ -203,11 +203,14 @@ impl Instance {
         describe(record, &generated);
         let spans =
             Spans { total_ns: end_ns.saturating_sub(job.received_ns), load_ns: record.load_ns };
+        // The slot is free while the client still reads; the model stays until
+        // the final record is on its way, so that unloading does not delay it.
         drop(slot);
+        output.finish(spans, &generated).await?;
         drop(runner);
         drop(usage);
         drop(place);
-        output.finish(spans, &generated).await
+        Ok(())
     }
 
     /// Refuses when as many requests wait as may.
@@ -292,7 +295,9 @@ impl Instance {
             return;
         };
         runtime.spawn(async move {
-            tokio::time::sleep(duration).await;
+            if !duration.is_zero() {
+                tokio::time::sleep(duration).await;
+            }
             let Some(instance) = instance.upgrade() else {
                 return;
             };

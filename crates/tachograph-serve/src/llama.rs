@@ -13,11 +13,13 @@ mod child;
 mod client;
 pub(crate) mod gguf;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -50,6 +52,15 @@ pub enum LlamaProgram {
 }
 
 impl LlamaProgram {
+    /// Looks for a `llama-server` in the directories of `search_path`, the
+    /// value of `PATH`.
+    pub fn on_path(search_path: &OsStr) -> Option<Self> {
+        std::env::split_paths(search_path)
+            .map(|directory| directory.join("llama-server"))
+            .find(|candidate| candidate.is_file())
+            .map(|path| Self::Server { path })
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Server { path } => path,
@@ -167,11 +178,22 @@ pub(crate) struct Llama {
 pub(crate) struct LlamaRunner {
     pub(crate) settings: LoadSettings,
     child: LlamaChild,
+    /// Whether a connection broke: sockets close before a dying process can be
+    /// seen to be dead.
+    is_broken: AtomicBool,
 }
 
 impl LlamaRunner {
     pub(crate) fn is_alive(&self) -> bool {
-        self.child.is_alive()
+        !self.is_broken.load(Ordering::Relaxed) && self.child.is_alive()
+    }
+
+    /// Tells an error of the child the way the front's clients know it.
+    fn told(&self, error: ClientError) -> Failure {
+        if matches!(error, ClientError::Broken(_)) {
+            self.is_broken.store(true, Ordering::Relaxed);
+        }
+        error.into_api().into()
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -259,7 +281,8 @@ impl Llama {
     /// Starts a child with the model.
     pub(crate) async fn load(&self, wanted: &LoadSettings) -> Result<(LlamaRunner, u64), Failure> {
         let child = LlamaChild::start(&self.config, wanted).await?;
-        let runner = LlamaRunner { settings: wanted.clone(), child };
+        let runner =
+            LlamaRunner { settings: wanted.clone(), child, is_broken: AtomicBool::new(false) };
         Ok((runner, sys::monotonic_ns()))
     }
 
@@ -273,7 +296,7 @@ impl Llama {
     ) -> Result<Generated, Failure> {
         let prompt = prompt_tokens(runner, job).await?;
         let request = self.completion_request(job, &prompt);
-        let told = |error: ClientError| error.into_api(runner.child.is_alive());
+        let told = |error| runner.told(error);
         let mut events = runner.child.client.events("/completion", &request).await.map_err(told)?;
         let mut context = prompt;
         let mut unsent_tokens = 0_u32;
@@ -281,7 +304,7 @@ impl Llama {
         loop {
             let Some(event) = events.next().await.map_err(told)? else {
                 let error = ClientError::Broken("the answer ended early".to_owned());
-                return Err(told(error).into());
+                return Err(told(error));
             };
             let ids = event["tokens"].as_array().map(Vec::as_slice).unwrap_or_default();
             context.extend(ids.iter().filter_map(Value::as_i64));
@@ -452,9 +475,8 @@ async fn tokenize(runner: &LlamaRunner, text: &str) -> Result<Vec<i64>, Failure>
 }
 
 async fn post(runner: &LlamaRunner, path: &str, value: &Value) -> Result<Value, Failure> {
-    let child = &runner.child;
-    let answer = child.client.post(path, value).await;
-    answer.map_err(|error| error.into_api(child.is_alive()).into())
+    let answer = runner.child.client.post(path, value).await;
+    answer.map_err(|error| runner.told(error))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use serde::Serialize;
@@ -161,10 +162,15 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let servers = start(config)?;
     on_ready(&ready_line(&servers));
-    // Either outcome means: stop.
-    let (Ok(()) | Err(mpsc::RecvError)) = shutdown.recv();
-    drop(servers);
-    Ok(())
+    loop {
+        match shutdown.recv_timeout(Duration::from_secs(1)) {
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(ended) = servers.iter().find(|server| server.has_ended()) {
+            return Err(ServeError::Stopped { url: ended.url.clone() });
+        }
+    }
 }
 
 /// Starts one server per address and returns when all accept connections.
@@ -299,6 +305,10 @@ impl RunningServer {
         self.address.port()
     }
 
+    fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Every tagged write so far, in order.
     pub fn sends(&self) -> Vec<SendRecord> {
         self.log.sends()
@@ -376,7 +386,7 @@ async fn run(
             accepted = listener.accept() => match accepted {
                 Ok((socket, _peer)) => accept(&instance, socket),
                 // Out of descriptors: give those in use time to close.
-                Err(_error) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+                Err(_error) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
         }
     }

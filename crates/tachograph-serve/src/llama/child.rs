@@ -51,30 +51,61 @@ impl Drop for Process {
     }
 }
 
+/// A directory that only this user may enter, gone when it is dropped.
 #[derive(Debug)]
-struct Directory(PathBuf);
+struct Directory {
+    path: PathBuf,
+    /// Held while the directory is in use; the kernel lets go of it even when
+    /// this process is killed.
+    _lock: File,
+}
+
+const DIRECTORY_PREFIX: &str = "tachograph-serve-";
+const DIRECTORY_LOCK: &str = "lock";
 
 impl Drop for Directory {
     fn drop(&mut self) {
         // A directory that somebody else removed needs no removal.
-        drop(fs::remove_dir_all(&self.0));
+        drop(fs::remove_dir_all(&self.path));
     }
 }
 
 impl Directory {
     fn new() -> io::Result<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
+        let parent = std::env::temp_dir();
+        remove_left_behind(&parent)?;
         loop {
             let number = LAST.fetch_add(1, Ordering::Relaxed);
-            let name = format!("tachograph-{}-{number}", std::process::id());
-            let path = std::env::temp_dir().join(name);
+            let path = parent.join(format!("{DIRECTORY_PREFIX}{}-{number}", std::process::id()));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
+                Ok(()) => {
+                    let lock = File::create(path.join(DIRECTORY_LOCK))?;
+                    lock.lock()?;
+                    return Ok(Self { path, _lock: lock });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+/// Removes directories whose process was killed before it could.
+fn remove_left_behind(parent: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let Ok(entry) = entry else { continue };
+        if !entry.file_name().to_string_lossy().starts_with(DIRECTORY_PREFIX) {
+            continue;
+        }
+        // Another user's, or one that is being made or removed right now.
+        let Ok(lock) = File::open(entry.path().join(DIRECTORY_LOCK)) else { continue };
+        if lock.try_lock().is_ok() {
+            // Two processes may find it at once; one of them fails here.
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+    Ok(())
 }
 
 impl LlamaChild {
@@ -91,14 +122,14 @@ impl LlamaChild {
             ApiError::internal(format!("could not start {}: {error}", config.program))
         };
         let directory = Directory::new().map_err(failed)?;
-        let socket = directory.0.join("llama.sock");
+        let socket = directory.path.join("llama.sock");
         if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
             return Err(ApiError::internal(format!(
                 "{} is too long for a socket; set TMPDIR to a shorter directory",
                 socket.display()
             )));
         }
-        let log_path = directory.0.join("log.txt");
+        let log_path = directory.path.join("log.txt");
         let log = File::create(&log_path).map_err(failed)?;
         let mut command = command(config, settings, &socket)?;
         command.stdin(Stdio::piped()).stdout(log.try_clone().map_err(failed)?).stderr(log);
@@ -153,7 +184,7 @@ impl LlamaChild {
 
     /// The end of what the child wrote, as a continuation of a sentence.
     pub(crate) fn last_words(&self) -> String {
-        let tail = tail(&self.directory.0.join("log.txt"), 2048).unwrap_or_default();
+        let tail = tail(&self.directory.path.join("log.txt"), 2048).unwrap_or_default();
         let lines: Vec<&str> = tail.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" | ");
         if last.is_empty() { String::new() } else { format!("; it said: {last}") }

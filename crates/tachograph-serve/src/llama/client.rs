@@ -60,9 +60,9 @@ pub(crate) enum ClientError {
 
 impl ClientError {
     /// The error as the client of the front sees it.
-    pub(crate) fn into_api(self, child_is_alive: bool) -> ApiError {
+    pub(crate) fn into_api(self) -> ApiError {
         match self {
-            Self::Broken(_) if !child_is_alive => ApiError::internal(
+            Self::Broken(_) => ApiError::internal(
                 "model runner has unexpectedly stopped, this may be due to resource \
                  limitations or an internal error, check ollama server logs for details",
             ),
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn an_error_event_is_an_error_with_its_status() {
         let mut buffer = b"data: {\"error\":{\"code\":400,\"message\":\"too long\"}}\n".to_vec();
-        let error = take_event(&mut buffer).unwrap_err().into_api(true);
+        let error = take_event(&mut buffer).unwrap_err().into_api();
         assert_eq!((error.status.as_u16(), error.message.as_str()), (400, "too long"));
     }
 }

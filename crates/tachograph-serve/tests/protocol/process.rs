@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -144,12 +145,31 @@ fn a_change_of_a_load_option_is_another_process() {
 }
 
 #[test]
+fn stopping_the_server_ends_the_child() {
+    let Some(server) = fake(|_| {}) else { return };
+    generate(&server, "x", &json!({}));
+    let child = runner(&server).unwrap();
+    drop(server);
+    assert!(!Path::new(&format!("/proc/{child}")).exists());
+}
+
+#[test]
+fn a_model_whose_time_is_up_takes_its_process_along() {
+    let Some(server) = fake(|config| config.keep_alive = Duration::from_millis(1)) else {
+        return;
+    };
+    generate(&server, "x", &json!({}));
+    while runner(&server).is_some() {}
+    assert_eq!(get(&server, "/api/ps").json(), json!({"models": []}));
+}
+
+#[test]
 fn a_child_that_dies_inside_a_stream_is_an_error_line_and_is_replaced() {
     let Some(server) = fake(|_| {}) else { return };
     let answer = post(&server, "/api/generate", &json!({"model": MODEL, "prompt": "die"}));
     assert_eq!((answer.status, answer.complete), (200, true));
     let error = answer.last()["error"].as_str().unwrap().to_owned();
-    assert!(error.contains("llama") || error.contains("model runner"), "{error}");
+    assert!(error.starts_with("model runner has unexpectedly stopped"), "{error}");
     assert_eq!(generate(&server, "x", &json!({}))["done"], true);
 }
 
