@@ -41,26 +41,17 @@ pub(crate) struct Disk {
     pub(crate) fault: Option<std::sync::Arc<tests::Fault>>,
 }
 
-/// What a disk may do with the next change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Permit {
-    /// Carry it out.
-    Whole,
-    /// Write the first half, then fail: a torn write.
-    #[cfg(test)]
-    Half,
-}
-
 impl Disk {
+    /// Stands before each change; `written` is what a write is about to write.
     #[cfg(not(test))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests inject faults here")]
-    fn permit(&self) -> io::Result<Permit> {
-        Ok(Permit::Whole)
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests stop the disk here")]
+    fn before(&self, _written: Option<(&File, &[u8])>) -> io::Result<()> {
+        Ok(())
     }
 
     #[cfg(test)]
-    fn permit(&self) -> io::Result<Permit> {
-        self.fault.as_ref().map_or(Ok(Permit::Whole), |fault| fault.next())
+    fn before(&self, written: Option<(&File, &[u8])>) -> io::Result<()> {
+        self.fault.as_ref().map_or(Ok(()), |fault| fault.before(written))
     }
 
     fn change<T>(
@@ -69,12 +60,7 @@ impl Disk {
         path: &Path,
         change: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, DiskError> {
-        let result = match self.permit() {
-            Ok(Permit::Whole) => change(),
-            #[cfg(test)]
-            Ok(Permit::Half) => Err(io::ErrorKind::StorageFull.into()),
-            Err(error) => Err(error),
-        };
+        let result = self.before(None).and_then(|()| change());
         result.map_err(|source| DiskError { action, path: path.to_owned(), source })
     }
 
@@ -92,15 +78,10 @@ impl Disk {
 
     /// Writes all of `bytes` at the end of `file`, which is the one at `path`.
     pub(crate) fn write(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-        let mut file = file;
-        let result = match self.permit() {
-            Ok(Permit::Whole) => file.write_all(bytes),
-            #[cfg(test)]
-            Ok(Permit::Half) => file
-                .write_all(&bytes[..bytes.len() / 2])
-                .and(Err(io::ErrorKind::StorageFull.into())),
-            Err(error) => Err(error),
-        };
+        let result = self.before(Some((file, bytes))).and_then(|()| {
+            let mut file = file;
+            file.write_all(bytes)
+        });
         result.map_err(|source| DiskError { action: "write", path: path.to_owned(), source })
     }
 
@@ -195,31 +176,37 @@ pub(crate) fn names_in(path: &Path) -> Result<Vec<String>, DiskError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::io;
+    use std::fs::File;
+    use std::io::{self, Write as _};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::{Disk, Permit};
+    use super::Disk;
 
     /// A disk that stops working at one change, as if the power failed there.
     #[derive(Debug)]
     pub(crate) struct Fault {
-        /// Changes asked for so far.
+        /// Changes asked for so far; of a torn fault, writes only.
         pub(crate) n_changes: AtomicU64,
         /// The change that fails, from 0, and all that follow.
         at: u64,
-        /// Whether a write that fails leaves its first half.
+        /// Whether it is a write that fails in its middle.
         torn: bool,
     }
 
     impl Fault {
-        pub(super) fn next(&self) -> io::Result<Permit> {
-            let number = self.n_changes.fetch_add(1, Ordering::Relaxed);
-            match number.cmp(&self.at) {
-                std::cmp::Ordering::Less => Ok(Permit::Whole),
-                std::cmp::Ordering::Equal if self.torn => Ok(Permit::Half),
-                _ => Err(io::ErrorKind::StorageFull.into()),
+        pub(super) fn before(&self, written: Option<(&File, &[u8])>) -> io::Result<()> {
+            if self.torn && written.is_none() && self.n_changes.load(Ordering::Relaxed) <= self.at {
+                return Ok(());
             }
+            let number = self.n_changes.fetch_add(1, Ordering::Relaxed);
+            if number < self.at {
+                return Ok(());
+            }
+            if let Some((mut file, bytes)) = written.filter(|_| self.torn && number == self.at) {
+                file.write_all(&bytes[..bytes.len() / 2])?;
+            }
+            Err(io::ErrorKind::StorageFull.into())
         }
     }
 

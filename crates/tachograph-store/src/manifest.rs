@@ -73,6 +73,7 @@ fn tree(leaves: &[Digest]) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Reading;
 
     /// The roots published for these leaves by Certificate Transparency's test
     /// suite hold for leaves that are plain bytes, so they check `tree` alone.
@@ -99,6 +100,25 @@ mod tests {
         ] {
             assert_eq!(tree(&leaves[..n]).to_string(), root, "{n} leaves");
         }
+    }
+
+    /// The examples of `docs/study-format.md` are a whole study's journal and
+    /// the manifest that follows from it.
+    #[test]
+    fn documented_journal_and_manifest_belong_together() {
+        let page = include_str!("../../../docs/study-format.md");
+        let example = |kind: &str| {
+            let (_, rest) = page.split_once(&format!("```json {kind}\n")).unwrap();
+            rest.split_once("```").unwrap().0.as_bytes()
+        };
+        let journal = example("journal");
+        let reading = Reading::of(journal, None);
+        assert_eq!(reading.faults, []);
+        let expected = of(&reading.ledger, Digest::of(journal), reading.head());
+        assert_eq!(
+            String::from_utf8_lossy(example("manifest")),
+            String::from_utf8_lossy(&bytes(&expected))
+        );
     }
 
     #[test]

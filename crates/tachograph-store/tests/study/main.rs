@@ -5,6 +5,7 @@
 mod corruption;
 mod kill;
 mod line;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::path::Path;
