@@ -24,7 +24,7 @@
 //! | intervals without a distribution | [`bca_mean`], [`bca_over_runs`], [`studentised_mean`] |
 //! | tests without a distribution | [`mann_whitney`], [`signed_rank`], [`relabelling`], [`sign_flip`] |
 //! | effect sizes, spread | [`hedges_g`], [`cliffs_delta`], [`brown_forsythe`] |
-//! | many comparisons | [`holm`], [`benjamini_hochberg`] |
+//! | many comparisons | [`holm`], [`benjamini_hochberg`], [`dunnett`] |
 //! | drift over the runs | [`mann_kendall`], [`autocorrelation`] |
 //! | runs against calls | [`variance_components`] |
 //! | how many blocks | [`PairedDesign`] |
@@ -35,6 +35,7 @@ mod bootstrap;
 mod components;
 mod describe;
 mod distribution;
+mod dunnett;
 mod ecdf;
 mod effect;
 mod equivalence;
@@ -71,6 +72,7 @@ pub use distribution::{
     f_upper_tail, normal_two_sided, normal_upper_quantile, normal_upper_tail, t_critical,
     t_two_sided, t_upper_quantile, t_upper_tail,
 };
+pub use dunnett::{Dunnett, DunnettComparison, DunnettError, dunnett};
 pub use ecdf::{Ecdf, EcdfStep};
 pub use effect::{CliffsDelta, EffectError, HedgesG, cliffs_delta, hedges_g};
 pub use equivalence::{Equivalence, Margin, MarginError, tost};

@@ -4,10 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use tachograph_stats::{
-    BootstrapError, Confidence, EffectError, EstimateError, FiellerError, Margin, PMethod,
-    PairedDesign, Pairs, PowerError, Resampling, Sample, autocorrelation, bca_mean, bca_over_runs,
-    brown_forsythe, cliffs_delta, fieller, hedges_g, mann_kendall, mann_whitney, relabelling,
-    sign_flip, signed_rank, studentised_mean, variance_components,
+    BlockDesign, BootstrapError, Cell, Confidence, DunnettError, EffectError, EstimateError,
+    FiellerError, Margin, PMethod, PairedDesign, Pairs, PowerError, Resampling, Sample,
+    autocorrelation, bca_interval, bca_mean, bca_over_runs, brown_forsythe, cliffs_delta, dunnett,
+    fieller, hedges_g, mann_kendall, mann_whitney, normal_upper_quantile, relabelling, sign_flip,
+    signed_rank, studentised_mean, t_critical, t_two_sided, variance_components,
 };
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
@@ -123,6 +124,45 @@ fn a_statistic_that_is_not_a_number_is_refused() {
     let most = |drawn: &[f64]| drawn.iter().copied().fold(f64::MIN, f64::max);
     let found = bca_over_runs(&runs, most, SEED, CONFIDENCE).unwrap();
     assert!(found.interval.high <= 4.0);
+}
+
+/// Of eight replicates one is below, four tie, three are above: the share is 3/8.
+#[test]
+fn ties_with_the_estimate_count_half() {
+    let replicates = [0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0];
+    let found = bca_interval(1.0, &replicates, &[1.0, 2.0, 3.0], CONFIDENCE).unwrap();
+    let expected = normal_upper_quantile(1.0 - 3.0 / 8.0);
+    assert!((found.bias_correction - expected).abs() < 1e-12, "{}", found.bias_correction);
+    assert!(same(found.acceleration, 0.0));
+    let one_side = bca_interval(5.0, &replicates, &[1.0, 2.0], CONFIDENCE);
+    assert_eq!(one_side, Err(BootstrapError::Degenerate));
+}
+
+/// One arm is Student's t; blocks and samples without block effects agree in t.
+#[test]
+fn dunnett_of_one_arm_is_a_t_test() {
+    let (a, b) = (wobble(8), wobble(19));
+    let (baseline, arm) = (sample(&a), sample(&b[8..16]));
+    let found = dunnett(&baseline, std::slice::from_ref(&arm), CONFIDENCE).unwrap();
+    let only = found.comparisons[0];
+    assert!((only.p_value - t_two_sided(only.t, found.df)).abs() < 1e-10);
+    assert!((found.critical - t_critical(0.05, found.df)).abs() < 1e-9);
+    assert_eq!(dunnett(&baseline, &[], CONFIDENCE), Err(DunnettError::NoArms));
+    let flat = sample(&[2.0; 4]);
+    assert_eq!(dunnett(&flat, &[flat.clone()], CONFIDENCE), Err(DunnettError::NoSpread));
+    let cells: Vec<Cell> =
+        (0..12).map(|i| Cell { block: i / 3, level: i % 3 * 10, value: a[i % 8] + b[i] }).collect();
+    let design = BlockDesign::new(&cells).unwrap();
+    assert_eq!(design.dunnett(5, CONFIDENCE), Err(DunnettError::NoSuchLevel { level: 5 }));
+    let found = design.dunnett(10, CONFIDENCE).unwrap();
+    let arms: Vec<usize> = found.comparisons.iter().map(|c| c.arm).collect();
+    assert_eq!(arms, [0, 20]);
+    for comparison in &found.comparisons {
+        // More than one comparison costs, less than Bonferroni says.
+        let alone = t_two_sided(comparison.t, found.df);
+        assert!(alone < comparison.p_value && comparison.p_value < (2.0 * alone).min(1.0));
+        assert_eq!(comparison.p_value < 0.05, !comparison.interval.contains(0.0));
+    }
 }
 
 #[test]

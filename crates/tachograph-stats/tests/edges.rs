@@ -229,6 +229,12 @@ fn verdicts_follow_the_rule() {
     assert_eq!(judged(&[90.0, 120.0, 99.0, 101.0], &baseline, 0.02, up), Verdict::Inconclusive);
     let evidence = Evidence { ratio: 1.05, p_difference: 0.06, p_equivalence: 0.6 };
     assert_eq!(rule(0.02, up).verdict(&evidence), Verdict::Inconclusive);
+    let equal = Evidence { p_equivalence: 0.049, ..evidence };
+    assert_eq!(rule(0.02, up).verdict(&equal), Verdict::Equivalent);
+    let both = Evidence { p_difference: 0.001, ..equal };
+    assert_eq!(rule(0.02, up).verdict(&both), Verdict::Equivalent);
+    let different = Evidence { p_difference: 0.049, ..evidence };
+    assert_eq!(rule(0.02, up).verdict(&different), Verdict::Better);
 }
 
 #[test]
@@ -256,6 +262,14 @@ fn a_family_needs_more_evidence_than_its_members() {
     assert_eq!(judged[0].family_size, 4);
     assert!(same(judged[0].ratio.p_value, alone.ratio.p_value));
     assert!(same(judged[0].p_difference_adjusted, (4.0 * alone.ratio.p_value).min(1.0)));
+    // Equivalence claims are a family of their own.
+    let near = pairs(&[100.9, 101.2, 99.5, 101.3], &baseline);
+    let loose = rule(0.02, Direction::HigherIsBetter);
+    let alone = compare_arms(&near, &loose).unwrap();
+    assert_eq!(alone.verdict, Verdict::Equivalent);
+    let judged = compare_family(&vec![near; 40], &loose).unwrap();
+    assert!(same(judged[0].p_equivalence_adjusted, (40.0 * alone.equivalence.p_value).min(1.0)));
+    assert_eq!(judged[0].verdict, Verdict::Inconclusive);
     let broken = vec![pairs(&baseline, &baseline), pairs(&[1.0, -1.0], &[1.0, 1.0])];
     let error = compare_family(&broken, &rule(0.01, Direction::HigherIsBetter)).unwrap_err();
     assert_eq!(error.arm, 1);

@@ -23,7 +23,7 @@ use tachograph_stats::{Confidence, Sample};
 pub(crate) const CLOSE: f64 = 1e-9;
 
 /// Methods that have a test; the file may hold no other and must hold each.
-const METHODS: [&str; 42] = [
+const METHODS: [&str; 43] = [
     "adjust",
     "autocorrelation",
     "bca_interval",
@@ -35,6 +35,7 @@ const METHODS: [&str; 42] = [
     "cv",
     "describe",
     "detectable_ratio",
+    "dunnett",
     "ecdf",
     "equivalence_power",
     "f_tail",

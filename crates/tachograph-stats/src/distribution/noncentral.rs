@@ -25,7 +25,7 @@ pub(crate) fn mean_over_scale(df: f64, sharpness: f64, f: impl Fn(f64) -> f64) -
     };
     let (low, high) = (end(-1.0), end(1.0));
     let width = (1.0 / (2.0 * df).sqrt()).min(1.0 / sharpness.max(1.0));
-    let steps = ((high - low) / width * 4.0).ceil().clamp(200.0, 200_000.0);
+    let steps = ((high - low) / width * 4.0).ceil().clamp(100.0, 200_000.0);
     let (mut sum, mut weights) = (0.0, 0.0);
     let mut index = 0.0;
     while index <= steps {

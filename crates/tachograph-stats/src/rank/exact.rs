@@ -88,3 +88,27 @@ pub(crate) fn tail_rank(law: &[f64], half: f64) -> usize {
     }
     rank
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of three signed ranks, 0 has probability 1/8, and so have 1 and 2.
+    #[test]
+    fn a_tail_may_be_used_up_to_its_share() {
+        let law = signed_rank_law(3);
+        assert_eq!(tail_rank(&law, 0.12), 0);
+        assert_eq!(tail_rank(&law, 0.125), 1);
+        assert_eq!(tail_rank(&law, 0.249), 1);
+        assert_eq!(tail_rank(&law, 0.25), 2);
+    }
+
+    #[test]
+    fn laws_are_whole() {
+        for law in [mann_whitney_law(7, 4), signed_rank_law(12), inversion_law(9)] {
+            assert!((law.iter().sum::<f64>() - 1.0).abs() < 1e-14);
+            let mirrored = law.iter().rev();
+            assert!(law.iter().zip(mirrored).all(|(a, b)| (a - b).abs() < 1e-16));
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use tachograph_stats::{
     Confidence, Margin, PMethod, PairedDesign, Pairs, Resampling, Sample, autocorrelation,
-    bca_interval, bca_mean, bca_over_runs, brown_forsythe, cliffs_delta, fieller, hedges_g,
-    mann_kendall, mann_whitney, relabelling, sign_flip, signed_rank, studentised_mean,
+    bca_interval, bca_mean, bca_over_runs, brown_forsythe, cliffs_delta, dunnett, fieller,
+    hedges_g, mann_kendall, mann_whitney, relabelling, sign_flip, signed_rank, studentised_mean,
     variance_components,
 };
 
@@ -27,6 +27,17 @@ fn groups(value: &Value) -> Vec<Sample> {
 
 fn number(value: &Value) -> usize {
     usize::try_from(value.as_u64().unwrap()).unwrap()
+}
+
+#[test]
+fn dunnett_test() {
+    check("dunnett", CLOSE, |input| {
+        let arms = groups(&input["arms"]);
+        let found = dunnett(&sample(&input["control"]), &arms, CONFIDENCE).unwrap();
+        let t: Vec<f64> = found.comparisons.iter().map(|c| c.t).collect();
+        let p_values: Vec<f64> = found.comparisons.iter().map(|c| c.p_value).collect();
+        json!({ "t": t, "p_values": p_values, "critical": found.critical })
+    });
 }
 
 #[test]
