@@ -38,6 +38,24 @@ pub(crate) fn set_timer_slack() -> io::Result<()> {
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Raises this process's limit of open descriptors to the most it may have.
+///
+/// The usual limit of 1024 is too low for 512 streams and their clients in one
+/// process.
+pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid and writable for the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: `limit` is valid for the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Makes a timer on `CLOCK_MONOTONIC`, not yet armed, known to the current
 /// Tokio runtime.
 pub(crate) fn new_timer() -> io::Result<AsyncFd<OwnedFd>> {

@@ -10,7 +10,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,6 +133,8 @@ impl LlamaChild {
         let log = File::create(&log_path).map_err(failed)?;
         let mut command = command(config, settings, &socket)?;
         command.stdin(Stdio::piped()).stdout(log.try_clone().map_err(failed)?).stderr(log);
+        // Ctrl-C in a terminal is for us: we may still want to finish.
+        command.process_group(0);
         sys::die_with_parent(&mut command);
         let process = Process(command.spawn().map_err(failed)?);
         let child = Self { process: Mutex::new(process), client: Client::new(socket), directory };

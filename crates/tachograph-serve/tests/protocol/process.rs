@@ -144,6 +144,18 @@ fn a_change_of_a_load_option_is_another_process() {
     assert!(!Path::new(&format!("/proc/{second}")).exists());
 }
 
+/// A terminal sends Ctrl-C to its foreground group.
+#[test]
+fn the_child_is_in_a_process_group_of_its_own() {
+    let Some(server) = fake(|_| {}) else { return };
+    generate(&server, "x", &json!({}));
+    let child = runner(&server).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap();
+    // After the name in parentheses: state, parent, group.
+    let group = stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap().to_owned();
+    assert_eq!(group, child.to_string());
+}
+
 #[test]
 fn stopping_the_server_ends_the_child() {
     let Some(server) = fake(|_| {}) else { return };
