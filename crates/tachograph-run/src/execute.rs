@@ -469,3 +469,48 @@ fn limit(plan: &Plan) -> DurationNs {
     let call = Timeouts::duration(plan.timeouts.connect_s + plan.timeouts.call_s);
     DurationNs(call.0.saturating_mul(u64::from(n_calls)).saturating_add(SLACK.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A worker that takes too long is ended; the shim here is one in shell.
+    #[test]
+    fn the_watchdog_ends_what_takes_too_long() {
+        let shim = [
+            "sh",
+            "-c",
+            "echo '{\"type\":\"started\",\"pid\":1,\"at_ns\":1}' >&3; exec 3>&-; exec sleep 1000",
+        ];
+        let (sender, messages) = mpsc::channel();
+        let shim = shim.map(str::to_owned);
+        let process = process::start(0, "slow", &shim, &["x".to_owned()], &sender).unwrap();
+        drop(sender);
+        let agent = Agent { process, done: None, end: None, is_silent: false, stderr: None };
+        let mut events = Vec::new();
+        let mut sink = |recorded: &Recorded| {
+            events.push(recorded.event.clone());
+            Ok(())
+        };
+        let mut execution = Execution {
+            sink: &mut sink,
+            interrupt: &Interrupt::new(),
+            remarks: BTreeMap::new(),
+            executed: Executed {
+                outcome: RunOutcome::Completed,
+                artifacts: Vec::new(),
+                stderr: BTreeMap::new(),
+            },
+        };
+        let mut agents = [agent];
+        execution.listen(&mut agents, &messages, DurationNs(0)).unwrap();
+        let [agent] = agents;
+        execution.conclude(agent);
+        assert_eq!(execution.remarks["slow"], "not done after 0 s");
+        assert_eq!(execution.executed.outcome, RunOutcome::Failed);
+        let [Event::ProcessExited(exited)] = &events[..] else { panic!("{events:?}") };
+        assert!(exited.ended_by_harness);
+        assert_eq!(exited.end, ProcessEnd::Signalled(15));
+        assert_eq!(exited.resources, None, "this shim cannot know them");
+    }
+}
