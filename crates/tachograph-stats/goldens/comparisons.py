@@ -23,6 +23,7 @@ PLAIN = {
     "six and six": (rounded(RNG.normal(10, 1, 6)), rounded(RNG.normal(11, 2, 6))),
     "five and nine": (rounded(RNG.lognormal(1, 0.5, 5)), rounded(RNG.lognormal(1.4, 0.5, 9))),
     "three and three": ([1.5, 2.25, 3.0], [4.0, 5.5, 7.25]),
+    "one reversal": ([1.0, 2.0, 3.0, 5.0, 2.5], [4.0, 6.0, 7.0, 8.0, 9.0]),
     "ties": ([1.0, 2.0, 2.0, 3.0, 5.0, 5.0], [2.0, 4.0, 5.0, 6.0, 6.0, 7.0, 8.0]),
     "sixty and seventy": (rounded(RNG.normal(0, 1, 60)), rounded(RNG.normal(0.4, 1.3, 70))),
 }

@@ -99,8 +99,21 @@ pub fn bca_mean(
     resampling: Resampling,
     confidence: Confidence,
 ) -> Result<BcaEstimate, BootstrapError> {
-    let runs: Vec<&[f64]> = sample.values().chunks(1).collect();
-    bca(&runs, plain_mean, resampling, confidence)
+    let (n, mean, values) = (sample.n(), sample.mean(), sample.values());
+    check(n, resampling)?;
+    let leave_one_out: Vec<f64> =
+        values.iter().map(|x| mean + (mean - x) / (n - 1) as f64).collect();
+    let scale = 1.0 / n as f64;
+    // Sums of values near 1e300 could overflow: those are scaled first.
+    let huge = sample.min().abs().max(sample.max().abs()) > f64::MAX * scale;
+    let resampled = |chooser: &mut Chooser| {
+        if huge {
+            Ok((0..n).map(|_| values[chooser.index(n)] * scale).sum())
+        } else {
+            Ok((0..n).map(|_| values[chooser.index(n)]).sum::<f64>() / n as f64)
+        }
+    };
+    bca(mean, &leave_one_out, resampled, resampling, confidence)
 }
 
 /// Estimates any statistic of the values of several runs, with its `BCa` interval.
@@ -127,46 +140,49 @@ pub fn bca_over_runs(
     resampling: Resampling,
     confidence: Confidence,
 ) -> Result<BcaEstimate, BootstrapError> {
-    let runs: Vec<&[f64]> = runs.iter().map(Sample::values).collect();
-    bca(&runs, statistic, resampling, confidence)
-}
-
-fn bca(
-    runs: &[&[f64]],
-    statistic: impl Fn(&[f64]) -> f64,
-    resampling: Resampling,
-    confidence: Confidence,
-) -> Result<BcaEstimate, BootstrapError> {
     let n = runs.len();
     check(n, resampling)?;
     let finite = |value: f64| {
         if value.is_finite() { Ok(value) } else { Err(BootstrapError::Undefined { value }) }
     };
-    let mut pooled: Vec<f64> = runs.concat();
+    let mut pooled: Vec<f64> = runs.iter().flat_map(Sample::values).copied().collect();
     let estimate = finite(statistic(&pooled))?;
     let mut jackknife = Vec::with_capacity(n);
     for left_out in 0..n {
         pooled.clear();
         for (index, run) in runs.iter().enumerate() {
             if index != left_out {
-                pooled.extend_from_slice(run);
+                pooled.extend_from_slice(run.values());
             }
         }
         jackknife.push(finite(statistic(&pooled))?);
     }
+    let resampled = |chooser: &mut Chooser| {
+        pooled.clear();
+        for _ in 0..n {
+            pooled.extend_from_slice(runs[chooser.index(n)].values());
+        }
+        finite(statistic(&pooled))
+    };
+    bca(estimate, &jackknife, resampled, resampling, confidence)
+}
+
+fn bca(
+    estimate: f64,
+    jackknife: &[f64],
+    mut resampled: impl FnMut(&mut Chooser) -> Result<f64, BootstrapError>,
+    resampling: Resampling,
+    confidence: Confidence,
+) -> Result<BcaEstimate, BootstrapError> {
     let mut chooser = Chooser::new(resampling.seed);
     let mut replicates = Vec::with_capacity(resampling.resamples);
     for _ in 0..resampling.resamples {
-        pooled.clear();
-        for _ in 0..n {
-            pooled.extend_from_slice(runs[chooser.index(n)]);
-        }
-        replicates.push(finite(statistic(&pooled))?);
+        replicates.push(resampled(&mut chooser)?);
     }
-    let found = bca_interval(estimate, &replicates, &jackknife, confidence)?;
     replicates.sort_by(f64::total_cmp);
+    let found = bca_interval(estimate, &replicates, jackknife, confidence)?;
     Ok(BcaEstimate {
-        n,
+        n: jackknife.len(),
         estimate,
         standard_error: moments(&replicates).1.unwrap_or(0.0),
         interval: found.interval,
@@ -324,12 +340,4 @@ fn check(n: usize, resampling: Resampling) -> Result<(), BootstrapError> {
         return Err(BootstrapError::Resamples { resamples: resampling.resamples });
     }
     Ok(())
-}
-
-/// The mean of a resample. Values are finite and at most 1e300, so dividing first
-/// keeps huge ones in range.
-fn plain_mean(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let sum: f64 = values.iter().sum();
-    if sum.is_finite() { sum / n } else { values.iter().map(|x| x / n).sum() }
 }
