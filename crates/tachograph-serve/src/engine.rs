@@ -61,12 +61,17 @@ impl Runner {
         }
     }
 
+    /// Whether it could still answer.
+    pub(crate) fn is_alive(&self) -> bool {
+        match self {
+            Self::Simulated(_) => true,
+            Self::Llama(runner) => runner.is_alive(),
+        }
+    }
+
     /// Whether the runner lives and was loaded with what is wanted.
     pub(crate) fn serves(&self, wanted: &LoadSettings) -> bool {
-        match self {
-            Self::Simulated(runner) => runner.settings.serves(wanted),
-            Self::Llama(runner) => runner.is_alive() && runner.settings.serves(wanted),
-        }
+        self.is_alive() && self.settings().serves(wanted)
     }
 }
 

@@ -115,6 +115,12 @@ impl Instance {
 
     /// The loaded model, if one is.
     pub(crate) fn resident(&self) -> Option<Resident> {
+        // While it is being replaced the status alone tells.
+        if let Ok(runner) = self.runner.try_read()
+            && runner.as_ref().is_some_and(|runner| !runner.is_alive())
+        {
+            return None;
+        }
         let status = self.status();
         let settings = status.loaded.clone()?;
         Some(Resident { settings, expires_at: status.expires_at })

@@ -67,6 +67,8 @@ struct Script {
     tokens_per_chunk: u32,
     final_delay_ns: u64,
     fault: Option<(Fault, u32)>,
+    /// Texts that end the answer before them.
+    stops: Vec<String>,
 }
 
 impl Simulated {
@@ -236,6 +238,7 @@ impl Simulated {
             tokens_per_chunk: config.tokens_per_chunk.max(1),
             final_delay_ns: config.final_delay_ns,
             fault,
+            stops: job.options.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
         })
     }
 
@@ -285,6 +288,41 @@ impl SimulatedRunner {
     }
 }
 
+impl Script {
+    /// Returns the next `tokens` tokens after the first `sent`.
+    fn text(&mut self, thinking: bool, sent: u64, tokens: u64) -> String {
+        let mut text = String::new();
+        for index in 0..tokens {
+            if thinking {
+                text.push_str(if sent + index == 0 { "Hmm" } else { " hmm" });
+            } else {
+                text.push_str(&self.words.next_token());
+            }
+        }
+        text
+    }
+
+    /// Cuts `text` where a stop text begins, if one is complete with it.
+    ///
+    /// What was sent before stays sent: a stop text that began in an earlier
+    /// chunk leaves its beginning with the client.
+    fn stop(&self, said: &mut String, text: &mut String) -> bool {
+        if self.stops.is_empty() {
+            return false;
+        }
+        let before = said.len();
+        said.push_str(text);
+        let longest = self.stops.iter().map(String::len).max().unwrap_or(0);
+        let start = said.floor_char_boundary(before.saturating_sub(longest));
+        let found = |stop: &String| said[start..].find(stop.as_str()).map(|at| start + at);
+        let first = self.stops.iter().filter_map(found).min();
+        if let Some(position) = first {
+            text.truncate(position.saturating_sub(before));
+        }
+        first.is_some()
+    }
+}
+
 /// The passage of one script to its client.
 struct Play<'a> {
     pacer: &'a Pacer,
@@ -301,18 +339,13 @@ impl Play<'_> {
         let mut sent = 0_u64;
         let mut last_ns = begin_ns;
         let mut fault = script.fault.take();
+        let mut said = String::new();
         while sent < total {
             let thinking = sent < script.thinking_tokens;
             let phase_end = if thinking { script.thinking_tokens } else { total };
             let tokens = u64::from(script.tokens_per_chunk).min(phase_end - sent);
-            let mut text = String::new();
-            for index in 0..tokens {
-                if thinking {
-                    text.push_str(if sent + index == 0 { "Hmm" } else { " hmm" });
-                } else {
-                    text.push_str(&script.words.next_token());
-                }
-            }
+            let mut text = script.text(thinking, sent, tokens);
+            let stopped = !thinking && script.stop(&mut said, &mut text);
             sent += tokens;
             let due = begin_ns
                 .saturating_add(sent.saturating_mul(script.token_ns))
@@ -323,8 +356,15 @@ impl Play<'_> {
             self.pacer.sleep_until(deadline_ns).await;
             let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
             let piece = Piece { text, thinking, tokens, deadline_ns: Some(deadline_ns) };
-            self.output.piece(piece).await?;
-            self.chunks = self.chunks.saturating_add(1);
+            if !piece.text.is_empty() {
+                self.output.piece(piece).await?;
+                self.chunks = self.chunks.saturating_add(1);
+            }
+            if stopped {
+                script.output_tokens = sent.saturating_sub(script.thinking_tokens);
+                script.reason = DoneReason::Stop;
+                break;
+            }
         }
         // A fault planned for later than the last chunk strikes before the
         // final record.

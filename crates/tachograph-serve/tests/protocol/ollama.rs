@@ -105,6 +105,17 @@ fn several_tokens_may_share_a_chunk() {
 }
 
 #[test]
+fn a_stop_text_ends_the_answer_before_it() {
+    let server = serve(quick());
+    let body = json!({"model": MODEL, "prompt": "x", "stream": false,
+        "options": {"stop": ["\n\n"], "num_predict": 8}});
+    let answer = post(&server, "/api/generate", &body).json();
+    assert_eq!(answer["response"], "## Summary");
+    assert_eq!((&answer["done_reason"], &answer["eval_count"]), (&json!("stop"), &json!(2)));
+    assert_eq!(answer["eval_duration"], 2 * 50_000);
+}
+
+#[test]
 fn errors_have_ollamas_statuses_and_sentences() {
     let server = serve(quick());
     let check = |path: &str, body: &str, status: u16, message: &str| {

@@ -182,7 +182,9 @@ fn a_child_that_dies_inside_a_stream_is_an_error_line_and_is_replaced() {
     assert_eq!((answer.status, answer.complete), (200, true));
     let error = answer.last()["error"].as_str().unwrap().to_owned();
     assert!(error.starts_with("model runner has unexpectedly stopped"), "{error}");
+    assert_eq!(get(&server, "/api/ps").json(), json!({"models": []}));
     assert_eq!(generate(&server, "x", &json!({}))["done"], true);
+    assert_eq!(get(&server, "/api/ps").json()["models"].as_array().unwrap().len(), 1);
 }
 
 #[test]
