@@ -18,7 +18,7 @@ mod sample;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use sample::{CpuSeconds, Sample, peak_rss_kb};
+use sample::{Sample, cpu_ns, peak_rss_kb};
 use serde_json::{Value, json};
 use tachograph_model::call::CallRecord;
 use tachograph_model::event::{CallStatus, Stage};
@@ -120,6 +120,15 @@ fn run(arguments: &Arguments, endpoint: &Endpoint) -> Result<(Vec<CallTrace>, f6
     Ok((traces, wall))
 }
 
+/// Returns mean and quantiles of a sample, or null of no values.
+fn summary(sample: &mut Sample, kind: &str) -> Value {
+    let quantiles = [0.0, 0.5, 0.99, 1.0].map(|q| sample.quantile(q));
+    let [Some(min), Some(p50), Some(p99), Some(max)] = quantiles else { return Value::Null };
+    let count = sample.0.len();
+    let mean = sample.0.iter().sum::<f64>() / count as f64;
+    json!({"mean": mean, "p50": p50, "p99": p99, "min": min, "max": max, "count": count, "kind": kind})
+}
+
 #[derive(Default)]
 struct Totals {
     statuses: BTreeMap<&'static str, u32>,
@@ -175,25 +184,25 @@ impl Totals {
         self.delay_us.extend(delays.map(|delay| delay.as_millis() * 1e3));
     }
 
-    fn to_json(&mut self, wall_s: f64, cpu: CpuSeconds, n_requests: u32) -> Value {
+    fn to_json(&mut self, wall_s: f64, cpu_s: f64, n_requests: u32) -> Value {
         // Where chunks hold several tokens, a gap between chunks is no ITL; the time per
         // token of each call is.
         let itl = if self.n_multi_token == 0 {
-            self.gap_ms.to_json("pooled")
+            summary(&mut self.gap_ms, "pooled")
         } else {
-            self.tpot_ms.to_json("per_request")
+            summary(&mut self.tpot_ms, "per_request")
         };
         json!({
             "n_ok": self.n_ok,
             "n_err": n_requests - self.n_ok,
             "statuses": self.statuses,
             "errors": self.errors,
-            "ttft_ms": self.ttft_ms.to_json("per_request"),
+            "ttft_ms": summary(&mut self.ttft_ms, "per_request"),
             "itl_ms": itl,
-            "inter_chunk_ms": self.gap_ms.to_json("pooled"),
-            "tpot_ms": self.tpot_ms.to_json("per_request"),
-            "e2e_ms": self.e2e_ms.to_json("per_request"),
-            "scheduling_delay_us": self.delay_us.to_json("pooled"),
+            "inter_chunk_ms": summary(&mut self.gap_ms, "pooled"),
+            "tpot_ms": summary(&mut self.tpot_ms, "per_request"),
+            "e2e_ms": summary(&mut self.e2e_ms, "per_request"),
+            "scheduling_delay_us": summary(&mut self.delay_us, "pooled"),
             "tokens": self.n_chunks,
             "usage_tokens": self.usage_tokens,
             "tok_per_s": self.n_chunks as f64 / wall_s,
@@ -204,8 +213,7 @@ impl Totals {
             },
             "events_kept": self.n_events,
             "wall_s": wall_s,
-            "cpu_user_s": cpu.user,
-            "cpu_system_s": cpu.system,
+            "cpu_s": cpu_s,
             "peak_rss_kb": peak_rss_kb(),
         })
     }
@@ -214,12 +222,12 @@ impl Totals {
 fn measure(arguments: &Arguments) -> Result<(), String> {
     let endpoint = Endpoint::parse(&arguments.url).map_err(|error| error.to_string())?;
     let (traces, wall_s) = run(arguments, &endpoint)?;
-    let cpu = CpuSeconds::now();
+    let cpu_s = cpu_ns() as f64 / 1e9;
     let mut totals = Totals::default();
     for trace in traces {
         totals.add(arguments, trace.into_record());
     }
-    let document = totals.to_json(wall_s, cpu, arguments.n_requests).to_string();
+    let document = totals.to_json(wall_s, cpu_s, arguments.n_requests).to_string();
     match &arguments.json {
         Some(path) => std::fs::write(path, document)
             .map_err(|error| format!("could not write {path}: {error}")),

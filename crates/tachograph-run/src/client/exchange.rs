@@ -50,6 +50,7 @@ pub(crate) struct Exchange {
     body: Body,
     status: Option<u16>,
     media_type: String,
+    headers: Vec<(String, String)>,
     keeps_alive: bool,
     header_ns: Option<InstantNs>,
     first_body_ns: Option<InstantNs>,
@@ -68,6 +69,7 @@ impl Exchange {
             body: Body::Awaited,
             status: None,
             media_type: String::new(),
+            headers: Vec::new(),
             keeps_alive: false,
             header_ns: None,
             first_body_ns: None,
@@ -149,6 +151,7 @@ impl Exchange {
             Api::OpenaiChat | Api::OpenaiCompletions => Body::Stream(Splitter::sse()),
         };
         self.media_type = head.media_type;
+        self.headers = head.headers;
     }
 
     fn take_body(&mut self, piece: &[u8], stamp: Stamp) {
@@ -229,7 +232,8 @@ impl Exchange {
         let mut finish_reason = self.summary.finish_reason;
         if let Some(secret) = secret {
             secret.strike_out(self.chunks.text_mut());
-            for text in error.iter_mut().chain(&mut finish_reason) {
+            let headers = self.headers.iter_mut().flat_map(|(name, value)| [name, value]);
+            for text in error.iter_mut().chain(&mut finish_reason).chain(headers) {
                 secret.strike_out(text);
             }
         }
@@ -248,7 +252,7 @@ impl Exchange {
             n_chunks: self.chunks.n_chunks(),
             n_reads: self.n_reads,
         };
-        CallTrace { sent, finished, chunks: self.chunks }
+        CallTrace { sent, finished, headers: self.headers, chunks: self.chunks }
     }
 
     fn outcome(

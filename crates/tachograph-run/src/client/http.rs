@@ -25,6 +25,8 @@ pub(crate) struct Head {
     pub(crate) media_type: String,
     /// Whether the connection may carry another request afterwards.
     pub(crate) keeps_alive: bool,
+    /// Names as sent and values, in order.
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 /// A part of an answer.
@@ -264,10 +266,13 @@ fn interpret(
         media_type: String::new(),
         // HTTP/1.0 closes unless it says otherwise.
         keeps_alive: response.version == Some(1),
+        headers: Vec::with_capacity(response.headers.len()),
     };
     let mut state = State::UntilClose;
     for header in response.headers.iter() {
-        let value = String::from_utf8_lossy(header.value).trim().to_ascii_lowercase();
+        let value = String::from_utf8_lossy(header.value).trim().to_owned();
+        head.headers.push((header.name.to_owned(), value.clone()));
+        let value = value.to_ascii_lowercase();
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
         if is("content-type") {
             value.split(';').next().unwrap_or("").trim().clone_into(&mut head.media_type);

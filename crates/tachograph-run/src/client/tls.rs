@@ -175,3 +175,6 @@ impl TlsStream {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,10 +108,17 @@ pub struct CallTrace {
     pub sent: CallSent,
     /// The end.
     pub finished: CallFinished,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) chunks: Chunks,
 }
 
 impl CallTrace {
+    /// Returns the value of the answer's header `name`, in any case, if it has one.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let is_it = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
+        self.headers.iter().find(is_it).map(|(_, value)| &**value)
+    }
+
     /// Returns the pieces of the answer, in order of arrival.
     pub fn chunks(&self) -> impl Iterator<Item = Chunk> {
         let call = self.finished.call;

@@ -21,7 +21,7 @@ impl Connection {
                 let request = std::mem::replace(&mut self.pending, rest);
                 return Some(String::from_utf8(request).unwrap());
             }
-            let mut buffer = [0; 4096];
+            let mut buffer = vec![0; 65_536];
             match self.stream.read(&mut buffer) {
                 Ok(0) | Err(_) => return None,
                 Ok(n_bytes) => self.pending.extend_from_slice(&buffer[..n_bytes]),
@@ -30,20 +30,38 @@ impl Connection {
     }
 
     fn request_end(&self) -> Option<usize> {
-        let text = String::from_utf8_lossy(&self.pending);
-        let head = text.find("\r\n\r\n")? + 4;
-        let length = text[..head]
+        let head = self.pending.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        let text = String::from_utf8_lossy(&self.pending[..head]);
+        let length = text
             .lines()
             .find_map(|line| line.strip_prefix("Content-Length: "))
             .map_or(0, |length| length.parse().unwrap());
         (self.pending.len() >= head + length).then_some(head + length)
     }
 
-    /// Sends bytes; the client may be gone already.
+    /// Sends bytes, unless the client is gone already.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         if let Err(error) = self.stream.write_all(bytes.as_ref()) {
-            eprintln!("the client is gone: {error}");
+            println!("the client is gone: {error}");
         }
+    }
+
+    /// Reads some bytes of a request.
+    pub(crate) fn some(&mut self) -> Vec<u8> {
+        let mut buffer = [0; 16];
+        let n_bytes = self.stream.read(&mut buffer).unwrap();
+        buffer[..n_bytes].to_vec()
+    }
+
+    /// Reads and drops everything until the client has closed the connection.
+    pub(crate) fn await_silence(&mut self) {
+        let mut buffer = vec![0; 65_536];
+        while self.stream.read(&mut buffer).is_ok_and(|n_bytes| n_bytes > 0) {}
+    }
+
+    /// Ends the connection, with everything that was sent delivered.
+    pub(crate) fn close(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Both).unwrap();
     }
 
     /// Waits until the client closes the connection.
@@ -53,6 +71,7 @@ impl Connection {
 }
 
 /// A running script.
+#[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) endpoint: Endpoint,
     thread: JoinHandle<()>,
@@ -73,6 +92,29 @@ impl Server {
                 stream.set_nodelay(true).unwrap();
                 script(index, &mut Connection { stream, pending: Vec::new() });
             }
+        });
+        Self { endpoint, thread }
+    }
+
+    /// Runs `script` for `n_connections` at once.
+    pub(crate) fn start_concurrent(
+        n_connections: usize,
+        script: impl Fn(&mut Connection) + Send + Sync + 'static,
+    ) -> Self {
+        let script = std::sync::Arc::new(script);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let endpoint = Endpoint::parse(&format!("http://{address}")).unwrap();
+        let thread = thread::spawn(move || {
+            let threads: Vec<_> = (0..n_connections)
+                .map(|_| {
+                    let (stream, _) = listener.accept().unwrap();
+                    let script = std::sync::Arc::clone(&script);
+                    let mut connection = Connection { stream, pending: Vec::new() };
+                    thread::spawn(move || script(&mut connection))
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
         Self { endpoint, thread }
     }

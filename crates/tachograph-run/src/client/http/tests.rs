@@ -45,7 +45,16 @@ const CHUNKED: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\
 #[test]
 fn a_chunked_answer_with_everything_is_read() {
     let outcome = whole(CHUNKED);
-    let head = Head { status: 200, media_type: "text/event-stream".to_owned(), keeps_alive: true };
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let head = Head {
+        status: 200,
+        media_type: "text/event-stream".to_owned(),
+        keeps_alive: true,
+        headers: vec![
+            header("Content-Type", "Text/Event-Stream; charset=utf-8"),
+            header("Transfer-Encoding", "chunked"),
+        ],
+    };
     assert_eq!(outcome.heads, [head], "the interim answer is skipped");
     assert_eq!(outcome.body, b"hello, world!!\n");
     assert!(outcome.ended);
