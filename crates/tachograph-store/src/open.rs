@@ -208,6 +208,23 @@ impl OpenStudy {
         read_vouched(&place, vouched.sha256)
     }
 
+    /// Reads a file of the study as it is now, whatever the journal says of it;
+    /// `None` if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Disk`] if it cannot be read.
+    pub fn read_as_it_is(&self, path: &str) -> Result<Option<Vec<u8>>, OpenError> {
+        Ok(disk::read_if_there(&layout::place(&self.folder, path))?)
+    }
+
+    /// Returns the paths of the derived files that were published with the
+    /// latest report of `kind`, relative to the study.
+    pub fn published_paths(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let published = self.ledger.published.iter();
+        published.filter(move |(_, (of, _))| of == kind).map(|(path, _)| &**path)
+    }
+
     /// Returns the kinds of report that are published, in order.
     pub fn published_kinds(&self) -> Vec<String> {
         let mut kinds: Vec<String> =

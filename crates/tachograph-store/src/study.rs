@@ -7,7 +7,7 @@
 //! mean, or change what is sealed.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use tachograph_model::digest::Digest;
@@ -175,7 +175,7 @@ impl Study {
         new: &NewStudy<'_>,
         at: &str,
     ) -> Result<Self, WriteError> {
-        recover::require_free(folder)?;
+        recover::require_free(folder).map_err(|error| locked(folder).unwrap_or(error))?;
         disk.create_folders(folder)?;
         // The journal comes first: while it is empty, the folder is ours and
         // holds nothing, so an interrupted creation can be repeated.
@@ -439,7 +439,7 @@ fn environment_bytes(environment: &Environment) -> Vec<u8> {
     bytes
 }
 
-fn open_journal(path: &Path) -> Result<std::fs::File, DiskError> {
+fn open_journal(path: &Path) -> Result<File, DiskError> {
     OpenOptions::new().read(true).append(true).open(path).map_err(|source| DiskError {
         action: "open for writing",
         path: path.to_owned(),
@@ -447,7 +447,14 @@ fn open_journal(path: &Path) -> Result<std::fs::File, DiskError> {
     })
 }
 
-fn take_lock(folder: &Path, path: &Path, file: &std::fs::File) -> Result<(), WriteError> {
+/// Returns the better reason not to create a study where one is being written.
+fn locked(folder: &Path) -> Option<WriteError> {
+    let file = File::open(folder.join(layout::JOURNAL)).ok()?;
+    let free = lock::take(&file).ok()?;
+    (!free).then(|| WriteError::Locked { folder: folder.to_owned(), pid: lock::holder(&file) })
+}
+
+fn take_lock(folder: &Path, path: &Path, file: &File) -> Result<(), WriteError> {
     match lock::take(file) {
         Ok(true) => Ok(()),
         Ok(false) => Err(WriteError::Locked { folder: folder.to_owned(), pid: lock::holder(file) }),

@@ -43,7 +43,11 @@ fn a_folder_in_use_and_a_second_writer_are_refused() {
     if cfg!(target_os = "linux") {
         assert_eq!(pid, Some(std::process::id()));
     }
+    let error = Study::create(&path, &new(&fake), AT).unwrap_err();
+    assert!(matches!(error, WriteError::Locked { .. }), "{error}");
     drop(study);
+    let error = Study::create(&path, &new(&fake), AT).unwrap_err();
+    assert!(matches!(error, WriteError::NotEmpty { .. }), "{error}");
     drop(Study::resume(&path, None, HARNESS_VERSION, AT).unwrap());
     assert!(matches!(Study::open(folder.path()).unwrap_err(), OpenError::NotAStudy { .. }));
 }
