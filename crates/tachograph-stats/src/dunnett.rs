@@ -115,7 +115,7 @@ impl BlockDesign {
     ///
     /// # Source
     ///
-    /// As [`dunnett`], with the block-by-level residual as the common spread.
+    /// As [`dunnett()`], with the block-by-level residual as the common spread.
     pub fn dunnett(
         &self,
         baseline_level: usize,

@@ -19,12 +19,12 @@
 //! | proportion with interval | [`Proportion::estimate`] |
 //! | ratio to the baseline within blocks | [`paired_ratio`] |
 //! | better, worse, equivalent, inconclusive | [`compare_arms`], [`compare_family`] |
-//! | difference of two independent samples | [`welch`] |
+//! | difference of two independent samples | [`welch()`] |
 //! | what a factor does | [`BlockDesign::analyse`], [`Factorial::analyse`] |
 //! | intervals without a distribution | [`bca_mean`], [`bca_over_runs`], [`studentised_mean`] |
 //! | tests without a distribution | [`mann_whitney`], [`signed_rank`], [`relabelling`], [`sign_flip`] |
 //! | effect sizes, spread | [`hedges_g`], [`cliffs_delta`], [`brown_forsythe`] |
-//! | many comparisons | [`holm`], [`benjamini_hochberg`], [`dunnett`] |
+//! | many comparisons | [`holm`], [`benjamini_hochberg`], [`dunnett()`] |
 //! | drift over the runs | [`mann_kendall`], [`autocorrelation`] |
 //! | runs against calls | [`variance_components`] |
 //! | how many blocks | [`PairedDesign`] |

@@ -64,7 +64,7 @@ pub fn quantile(sorted: &[f64], q: f64) -> Result<f64, QuantileError> {
     Ok(interpolate(sorted, q))
 }
 
-/// [`quantile`] where the caller knows that its conditions hold.
+/// [`quantile()`] where the caller knows that its conditions hold.
 pub(crate) fn interpolate(sorted: &[f64], q: f64) -> f64 {
     let position = (sorted.len() - 1) as f64 * q;
     let below = whole(position);

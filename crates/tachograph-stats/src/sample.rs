@@ -128,7 +128,7 @@ impl Sample {
         interpolate(&self.sorted, 0.5)
     }
 
-    /// Returns the type-7 quantile at the fraction `q`; see [`quantile`].
+    /// Returns the type-7 quantile at the fraction `q`; see [`quantile()`].
     ///
     /// # Errors
     ///
