@@ -14,6 +14,9 @@ use super::{finish, new, write_run};
 /// Names the study's folder to the child process; absent in every other one.
 const FOLDER: &str = "TACHOGRAPH_TEST_FOLDER";
 
+/// Lets the child keep its lock until it is killed.
+const HOLD: &str = "TACHOGRAPH_TEST_HOLD";
+
 fn fake() -> FakeStudy {
     StudyBuilder::new().no_factors().blocks(20).output_tokens(200).build()
 }
@@ -24,6 +27,11 @@ fn child() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let fake = fake();
     let mut study = Study::create(Path::new(&folder), &new(&fake), AT).unwrap();
+    if env::var_os(HOLD).is_some() {
+        println!("held");
+        // Until the parent ends this process.
+        std::io::stdin().lines().for_each(drop);
+    }
     for run in &fake.runs {
         println!("run");
         if let Err(error) = write_run(&mut study, run) {
@@ -52,7 +60,6 @@ fn a_killed_writer_loses_at_most_the_run_in_progress() {
         let n_begun =
             lines.map_while(Result::ok).filter(|line| line.ends_with("run")).take(kill_at).count();
         assert_eq!(n_begun, kill_at);
-        // While the child lives or is not reaped yet, others may be kept out.
         child.kill().unwrap();
         child.wait().unwrap();
 
@@ -67,6 +74,24 @@ fn a_killed_writer_loses_at_most_the_run_in_progress() {
         runs.sort_by_key(|evidence| evidence.sealed.index);
         assert!(runs.iter().map(|run| &run.events).eq(fake.runs.iter().map(|run| &run.events)));
     }
+}
+
+#[test]
+fn another_process_that_writes_is_named_and_its_death_frees_the_study() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("study");
+    let mut child = spawn(&folder).env(HOLD, "1").stdin(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.ends_with("held")));
+    let error = Study::resume(&folder, None, HARNESS_VERSION, AT).unwrap_err();
+    let WriteError::Locked { pid, .. } = error else { panic!("{error}") };
+    if cfg!(target_os = "linux") {
+        assert_eq!(pid, Some(child.id()));
+    }
+    assert_eq!(Study::open(&folder).unwrap().runs().count(), 0, "readers are not kept out");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(Study::resume(&folder, None, HARNESS_VERSION, AT).unwrap());
 }
 
 #[test]
