@@ -24,7 +24,7 @@ fn main() -> std::io::Result<()> {
         let number = |name: &str| match run.options.get(name) {
             Some(OptionValue::Integer(value)) => *value as f64,
             Some(OptionValue::Float(value)) => *value,
-            _ => 80.0,
+            _ => if name == "num_ctx" { 4096.0 } else { 80.0 },
         };
         let drift = 1.0 - 0.01 * f64::from(run.id.block);
         let gpu = 1.0 + (number("num_gpu") - 80.0) * 0.0016;
@@ -37,7 +37,7 @@ fn main() -> std::io::Result<()> {
             prompt_ms: 90.0 + 10.0 * noise.next(),
             tokens: [140 + (noise.next() * 9.0) as u32, 210 + (noise.next() * 12.0) as u32],
             prompt_tokens: if context < 300.0 { 256 } else { 480 },
-            context: if context > 200.0 { context as u64 } else { 4096 },
+            context: context as u64,
             answer: format!("w{}b{}", number("num_ctx"), run.id.block),
             report: if failed { CallStatus::Stalled } else { CallStatus::Completed },
             ..Shape::default()

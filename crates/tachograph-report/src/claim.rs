@@ -87,8 +87,6 @@ pub(crate) enum Part {
     High,
     /// The number of values.
     N,
-    /// The confidence of the interval.
-    Confidence,
 }
 
 impl Part {
@@ -99,7 +97,6 @@ impl Part {
             Self::Low => "low",
             Self::High => "high",
             Self::N => "n",
-            Self::Confidence => "confidence",
         }
     }
 }
@@ -127,10 +124,6 @@ impl Claim {
             Part::High => interval
                 .map_or_else(dash, |interval| self.format.print(Number::Real(interval.high))),
             Part::N => self.n.map_or_else(dash, |n| Format::Count.print(Number::Count(n))),
-            Part::Confidence => interval.map_or_else(dash, |interval| {
-                Format::Percent(percent_decimals(interval.confidence))
-                    .print(Number::Real(interval.confidence))
-            }),
         }
     }
 
@@ -141,7 +134,6 @@ impl Claim {
             Part::Low => self.interval.map(|interval| Number::Real(interval.low)),
             Part::High => self.interval.map(|interval| Number::Real(interval.high)),
             Part::N => self.n.map(Number::Count),
-            Part::Confidence => self.interval.map(|interval| Number::Real(interval.confidence)),
         }
     }
 }

@@ -69,8 +69,6 @@ pub(crate) enum Block {
 pub(crate) enum Tone {
     /// The answer.
     Answer,
-    /// A remark.
-    Note,
     /// Something is wrong.
     Warning,
 }
@@ -204,25 +202,42 @@ pub(crate) fn cell(claim: Option<ClaimRef>) -> Prose {
     claim.map_or_else(|| text("–"), |claim| Prose::new().value(claim))
 }
 
-/// Returns a line that is one interval, or a dash.
-pub(crate) fn interval_cell(claim: Option<ClaimRef>) -> Prose {
-    claim.map_or_else(|| text("–"), |claim| Prose::new().interval(claim))
-}
-
 /// Returns the pieces separated by commas.
 pub(crate) fn comma_separated(pieces: impl IntoIterator<Item = Prose>) -> Prose {
+    separated(", ", pieces)
+}
+
+/// Returns the pieces with `between` between them.
+pub(crate) fn separated(
+    between: &'static str,
+    pieces: impl IntoIterator<Item = Prose>,
+) -> Prose {
     let mut all = Prose::new();
     for piece in pieces {
         if !all.is_empty() {
-            all = all.text(", ");
+            all = all.text(between);
         }
         all = all.then(piece);
     }
     all
 }
 
+/// Returns whether every link leads to a heading of the blocks.
+pub(crate) fn links_resolve(blocks: &[Block]) -> bool {
+    let mut targets = Vec::new();
+    visit(blocks, &mut |piece| {
+        if let Inline::Link(target, _) = piece {
+            targets.push(*target);
+        }
+    });
+    let is_heading = |target: &str| {
+        blocks.iter().any(|block| matches!(block, Block::Heading { anchor, .. } if anchor == target))
+    };
+    targets.into_iter().all(is_heading)
+}
+
 /// Visits every piece of the blocks, emphasised and linked ones included.
-pub(crate) fn visit<'a>(blocks: &'a [Block], see: &mut dyn FnMut(&'a Inline)) {
+fn visit<'a>(blocks: &'a [Block], see: &mut dyn FnMut(&'a Inline)) {
     for block in blocks {
         match block {
             Block::Heading { text, .. } | Block::Paragraph(text) => visit_line(&text.0, see),

@@ -18,7 +18,9 @@ mod report;
 mod single_agent;
 mod summary;
 mod svg;
+mod tables;
 mod validity;
+mod verify;
 
 pub use analysis::{Analysis, Headline, analyse};
 pub use facts::{
@@ -26,4 +28,6 @@ pub use facts::{
     distil,
 };
 pub use render::{Rendered, render};
+pub use tables::tables;
 pub use validity::Status;
+pub use verify::{Difference, DifferenceKind, NOT_CHECKED, Verification, compare, verify};

@@ -104,18 +104,22 @@ impl Rendered {
 
     /// Returns every file to publish, by path relative to the study.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.texts().into_iter().map(|(path, text)| (path, text.as_bytes().to_vec())).collect()
+    }
+
+    pub(crate) fn texts(&self) -> BTreeMap<String, &str> {
         let folder = format!("reports/{}", self.kind);
-        let mut files = BTreeMap::from([
-            (format!("{folder}/report.md"), self.report_md.clone().into_bytes()),
-            (format!("{folder}/report.html"), self.report_html.clone().into_bytes()),
-            (format!("{folder}/claims.json"), self.claims_json.clone().into_bytes()),
+        let mut texts = BTreeMap::from([
+            (format!("{folder}/report.md"), self.report_md.as_str()),
+            (format!("{folder}/report.html"), self.report_html.as_str()),
+            (format!("{folder}/claims.json"), self.claims_json.as_str()),
         ]);
         for (name, svg) in &self.figures {
-            files.insert(format!("{folder}/figures/{name}"), svg.clone().into_bytes());
+            texts.insert(format!("{folder}/figures/{name}"), svg);
         }
         for (configuration, page) in &self.summaries {
-            files.insert(format!("runs/{configuration}/summary.md"), page.clone().into_bytes());
+            texts.insert(format!("runs/{configuration}/summary.md"), page);
         }
-        files
+        texts
     }
 }

@@ -8,7 +8,6 @@ use tachograph_model::digest::Digest;
 
 use crate::claim::Ledger;
 use crate::document::{Block, Prose};
-use crate::validity::Status;
 
 /// A report: blocks, claims, figures, and the runs that claims rest on.
 #[derive(Debug, Clone)]
@@ -23,7 +22,6 @@ pub(crate) struct Report {
     pub(crate) question: Option<String>,
     /// Terms and their values under the title.
     pub(crate) facts: Vec<(&'static str, Prose)>,
-    pub(crate) validity: Status,
     pub(crate) blocks: Vec<Block>,
     pub(crate) figures: Vec<Figure>,
     pub(crate) ledger: Ledger,

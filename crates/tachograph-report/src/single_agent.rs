@@ -22,7 +22,7 @@ use tachograph_stats::{Interval, ProportionEstimate};
 use crate::analysis::Analysis;
 use crate::analysis::configuration::{ConfigurationAnalysis, Estimate};
 use crate::claim::{Claim, ClaimRef, Format, Ledger, Number, Source, decimals_for};
-use crate::document::{Block, Prose, Table, Tone, code, text};
+use crate::document::{Block, Prose, Table, Tone, code, links_resolve, text};
 use crate::formula::Formula;
 use crate::report::{Figure, Report};
 use crate::svg::Svg;
@@ -82,6 +82,7 @@ impl<'a> Writer<'a> {
         title: &str,
         facts: Vec<(&'static str, Prose)>,
     ) -> Report {
+        debug_assert!(links_resolve(&self.blocks), "a link leads nowhere");
         let analysis = self.analysis;
         let question = &analysis.plan.question;
         Report {
@@ -90,7 +91,6 @@ impl<'a> Writer<'a> {
             title: title.to_owned(),
             question: (!question.trim().is_empty()).then(|| question.clone()),
             facts,
-            validity: analysis.validity.worst(),
             blocks: self.blocks,
             figures: self.figures,
             ledger: self.ledger,

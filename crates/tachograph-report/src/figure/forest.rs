@@ -2,6 +2,7 @@
 
 use tachograph_model::plan::Metric;
 use tachograph_model::run::Arm;
+use tachograph_stats::Verdict;
 
 use super::{ROW, WIDTH, bottom_axis, label, label_width};
 use crate::analysis::Analysis;
@@ -46,10 +47,9 @@ pub(crate) fn draw(analysis: &Analysis, metric: Metric) -> Option<(Svg, String)>
         let y = top + ROW * (index as f64 + 0.5);
         svg.text("mono end", (left - 12.0, y + 4.0), &label(&each.planned.id.0));
         // The A/A arm has no side to be on.
-        let verdict = if each.planned.arm == Arm::BaselineAa {
-            "inconclusive"
-        } else {
-            verdict_name(judged.verdict)
+        let verdict = match (each.planned.arm, judged.verdict) {
+            (Arm::BaselineAa, Verdict::Better | Verdict::Worse) => "inconclusive",
+            (_, verdict) => verdict_name(verdict),
         };
         let interval = &judged.ratio.interval;
         let ends = (scale.place(percent(interval.low)), scale.place(percent(interval.high)));

@@ -14,7 +14,6 @@ use crate::claim::{Claim, Number, Part, Source};
 use crate::document::{Align, Block, Inline, Prose, Table, Tone};
 use crate::report::Report;
 use crate::svg::{SHAPE_STYLE, escape};
-use crate::validity::Status;
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
@@ -162,7 +161,6 @@ impl<'a> Page<'a> {
             Block::Callout(tone, inner) => {
                 let (class, title) = match tone {
                     Tone::Answer => ("answer", "Answer"),
-                    Tone::Note => ("note", "Note"),
                     Tone::Warning => ("warning", "Warning"),
                 };
                 self.raw(&format!("<div class=\"callout {class}\"><p class=\"over\">{title}</p>\n"));
@@ -275,7 +273,8 @@ impl<'a> Page<'a> {
             escape(&tool_tip(claim)),
         ));
         let start = self.out.text.len();
-        self.raw(&escape(&claim.text(part)));
+        // A true minus sign is as wide as the plus sign above or below it.
+        self.raw(&escape(&claim.text(part).replace('-', "−")));
         let end = self.out.text.len();
         self.out.printed.push(Printed { start, end, claim: claim_ref, part });
         self.raw("</data>");

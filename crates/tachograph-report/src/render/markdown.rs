@@ -88,7 +88,6 @@ impl Page<'_> {
                 self.line(|page| {
                     page.out.text.push_str(match tone {
                         Tone::Answer => "**Answer**",
-                        Tone::Note => "**Note**",
                         Tone::Warning => "**Warning**",
                     });
                 });

@@ -1,12 +1,13 @@
 //! Time to first token, cold and warm apart, and gaps between tokens.
 
+use tachograph_model::plan::Metric;
 use tachograph_stats::{QuantileError, QuantileEstimate};
 
 use super::Writer;
 use crate::analysis::configuration::{ConfigurationAnalysis, Pooled, QUANTILES};
-use crate::analysis::{Analysis, MEASURED_RUNS};
+use crate::analysis::{Analysis, ALL_RUNS};
 use crate::claim::{ClaimRef, Format, Number, Part, Source, decimals_for};
-use crate::document::{Align, Prose, Table, code, comma_separated, text};
+use crate::document::{Align, Prose, Table, cell, code, separated, text};
 use crate::figure;
 use crate::formula::Formula;
 
@@ -15,11 +16,30 @@ use crate::formula::Formula;
 struct Quantity {
     id: &'static str,
     of: fn(&ConfigurationAnalysis) -> &Pooled,
+    /// What one of its values belongs to.
+    noun: &'static str,
+    /// The metric of runs that is its mean, if there is one.
+    metric: Option<Metric>,
 }
 
-const COLD: Quantity = Quantity { id: "ttft_cold_calls", of: |each| &each.ttft_cold };
-const WARM: Quantity = Quantity { id: "ttft_warm_calls", of: |each| &each.ttft_warm };
-const GAPS: Quantity = Quantity { id: "itl", of: |each| &each.gaps };
+const COLD: Quantity = Quantity {
+    id: "ttft_cold_calls",
+    of: |each| &each.ttft_cold,
+    noun: " calls, there are at most ",
+    metric: Some(Metric::TtftCold),
+};
+const WARM: Quantity = Quantity {
+    id: "ttft_warm_calls",
+    of: |each| &each.ttft_warm,
+    noun: " calls, there are at most ",
+    metric: Some(Metric::TtftWarm),
+};
+const GAPS: Quantity = Quantity {
+    id: "itl",
+    of: |each| &each.gaps,
+    noun: " gaps, there are at most ",
+    metric: None,
+};
 
 pub(super) fn section(writer: &mut Writer<'_>) {
     writer.heading("Time to first token, cold and warm");
@@ -28,7 +48,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         analysis.configurations.iter().map(|each| of(each).n).sum()
     };
     let (n_cold, n_warm) = (count(COLD.of), count(WARM.of));
-    let source = || Source::Runs(MEASURED_RUNS.to_owned());
+    let source = || Source::Runs(ALL_RUNS.to_owned());
     let cold = writer.count("ttft/cold_calls", n_cold, source());
     let warm = writer.count("ttft/warm_calls", n_warm, source());
     let mut line = Prose::new()
@@ -47,8 +67,8 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         line = line.text(" No call was warm.");
     }
     writer.paragraph(line);
-    quantiles(writer, WARM, "Warm TTFT in ms over pooled calls.");
-    quantiles(writer, COLD, "Cold TTFT in ms over pooled calls.");
+    quantiles(writer, WARM, "Warm TTFT in ms: mean over runs, quantiles over pooled calls.");
+    quantiles(writer, COLD, "Cold TTFT in ms: mean over runs, quantiles over pooled calls.");
     if let Some((drawing, description)) = figure::ecdf::draw(analysis) {
         let confidence = writer.confidence();
         let caption = Prose::new()
@@ -75,7 +95,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
 fn coalesced(writer: &mut Writer<'_>, analysis: &Analysis) {
     let n_gaps: usize = analysis.configurations.iter().map(|each| each.gaps.n).sum();
     let n_coalesced: u64 = analysis.configurations.iter().map(|each| each.n_coalesced).sum();
-    let source = || Source::Runs(MEASURED_RUNS.to_owned());
+    let source = || Source::Runs(ALL_RUNS.to_owned());
     let gaps = writer.count("itl/gaps", n_gaps, source());
     let shared = writer.count("itl/coalesced", n_coalesced, source());
     let mut line = Prose::new()
@@ -99,38 +119,50 @@ fn quantiles(writer: &mut Writer<'_>, quantity: Quantity, caption: &'static str)
     if analysis.configurations.iter().all(|each| (quantity.of)(each).n == 0) {
         return;
     }
+    let quantile = |each: &ConfigurationAnalysis, q: f64| {
+        let quantiles = &(quantity.of)(each).quantiles;
+        quantiles.iter().find(|(own, _)| own.total_cmp(&q).is_eq()).map(|(_, found)| *found)
+    };
+    let is_shown = |(q, _): &(f64, &str)| {
+        analysis.configurations.iter().any(|each| matches!(quantile(each, *q), Some(Ok(_))))
+    };
+    let shown: Vec<(f64, &'static str)> = QUANTILES.into_iter().filter(is_shown).collect();
     let mut refused: Vec<(&'static str, ClaimRef, usize)> = Vec::new();
     let mut rows = Vec::new();
     for each in &analysis.configurations {
-        let pooled = (quantity.of)(each);
         let id = format!("{}/{}", quantity.id, each.planned.id);
+        let mut row = vec![code(&each.planned.id)];
+        if let Some(metric) = quantity.metric {
+            let mean = writer.metric_mean(metric, each);
+            row.extend([cell(mean), writer.bracket(mean)]);
+        }
         let source = Source::Runs(each.planned.id.to_string());
-        let n = writer.count(format!("{id}/n"), pooled.n, source);
-        let mut row = vec![code(&each.planned.id), Prose::new().value(n)];
+        let n = writer.count(format!("{id}/n"), (quantity.of)(each).n, source);
+        row.push(Prose::new().value(n));
         for (q, name) in QUANTILES {
-            let found = pooled.quantiles.iter().find(|(own, _)| own.total_cmp(&q).is_eq());
-            row.push(match found {
-                Some((_, Ok(estimate))) => supported(writer, &format!("{id}/{name}"), estimate, each),
-                Some((_, Err(QuantileError::Unsupported { needed, n, .. }))) => {
-                    let need = need(writer, name, *needed);
-                    refused.push((name, need, *n));
+            let found = match quantile(each, q) {
+                Some(Ok(estimate)) => supported(writer, &format!("{id}/{name}"), &estimate, each),
+                Some(Err(QuantileError::Unsupported { needed, n, .. })) => {
+                    let need = need(writer, name, needed);
+                    refused.push((name, need, n));
                     text("refused")
                 }
                 _ => text("–"),
-            });
+            };
+            if shown.iter().any(|(_, own)| *own == name) {
+                row.push(found);
+            }
         }
         rows.push(row);
     }
-    writer.table(Table {
-        caption: Prose::new().text(caption).text(" Value and order-statistic interval."),
-        columns: [text("configuration"), text("n")]
-            .into_iter()
-            .chain(QUANTILES.iter().map(|(_, name)| code(name)))
-            .enumerate()
-            .map(|(at, head)| (head, if at == 0 { Align::Left } else { Align::Right }))
-            .collect(),
-        rows,
-    });
+    let mut columns = vec![(text("configuration"), Align::Left)];
+    if quantity.metric.is_some() {
+        columns.extend([(text("mean of runs"), Align::Right), (text("interval"), Align::Right)]);
+    }
+    columns.push((text("n"), Align::Right));
+    columns.extend(shown.iter().map(|(_, name)| (code(name), Align::Right)));
+    let caption = text(caption).text(" Brackets of quantiles are order statistics.");
+    writer.table(Table { caption, columns, rows });
     refusals(writer, quantity, refused);
 }
 
@@ -166,7 +198,7 @@ fn refusals(
         else {
             continue;
         };
-        let source = Source::Runs(MEASURED_RUNS.to_owned());
+        let source = Source::Runs(ALL_RUNS.to_owned());
         let id = format!("{}/largest_refused/{name}", quantity.id);
         let most = writer.count(id, most, source);
         lines.push(
@@ -174,11 +206,12 @@ fn refusals(
                 .code(name)
                 .text(" needs ")
                 .value(*need)
-                .text(" values, there are at most ")
+                .text(quantity.noun)
                 .part(most, Part::Value),
         );
     }
     if !lines.is_empty() {
-        writer.paragraph(Prose::new().text("Refused: ").then(comma_separated(lines)).text("."));
+        let refused = separated("; ", lines);
+        writer.paragraph(Prose::new().text("Refused: ").then(refused).text("."));
     }
 }

@@ -87,7 +87,7 @@ fn verdicts(writer: &mut Writer<'_>) -> Prose {
         line = line
             .text(" ")
             .value(refused)
-            .text(plural(n_refused, " more could not be judged. ", " more could not be judged. "))
+            .text(" more could not be judged. ")
             .then(refusal(writer));
     }
     line
@@ -274,18 +274,19 @@ pub(super) fn success(writer: &mut Writer<'_>) {
     let source = || Source::Runs(MEASURED_RUNS.to_owned());
     let rate = writer.proportion("success/configurations", &configurations, source());
     let better = writer.count("success/better", configurations.successes, source());
+    let n_judged = usize::try_from(configurations.trials).unwrap_or(usize::MAX);
     let line = Prose::new()
+        .text("The verdict is ")
+        .verdict(Verdict::Better)
+        .text(" for ")
         .value(better)
         .text(" of ")
         .part(rate, crate::claim::Part::N)
         .text(plural(
-            usize::try_from(configurations.trials).unwrap_or(usize::MAX),
-            " tuned configuration judged ",
-            " tuned configurations judged ",
+            n_judged,
+            " tuned configuration judged: ",
+            " tuned configurations judged: ",
         ))
-        .text("has the verdict ")
-        .verdict(Verdict::Better)
-        .text(": ")
         .strong(Prose::new().value(rate))
         .text(" ")
         .interval(rate)

@@ -131,7 +131,10 @@ fn sentence(writer: &mut Writer<'_>, deviation: &Deviation) -> Prose {
         Deviation::Reordered(count) => {
             let source = Source::Runs(ALL_RUNS.to_owned());
             let claim = writer.count("deviations/reordered", *count, source);
-            Prose::new().value(claim).text(" runs were not executed at their planned position.")
+            Prose::new()
+                .value(claim)
+                .text(if *count == 1 { " run was" } else { " runs were" })
+                .text(" not executed at the planned position.")
         }
     }
 }

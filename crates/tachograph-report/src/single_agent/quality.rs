@@ -3,16 +3,16 @@
 use tachograph_model::run::Arm;
 
 use super::results::describe;
-use super::{Writer, plural};
+use super::Writer;
 use crate::analysis::{ALL_RUNS, MEASURED_RUNS};
 use crate::claim::{ClaimRef, Format, Number, Source};
-use crate::document::{Align, Block, Prose, Table, cell, code, text};
+use crate::document::{Align, Block, Prose, Table, cell, code, comma_separated, text};
 use crate::figure;
 use crate::formula::Formula;
 use crate::validity::{Check, Finding, Measured, Scope, Status};
 
-/// Findings listed one by one before the rest is folded.
-const SHOWN_MAX: usize = 20;
+/// Places named in a row before the rest is only counted.
+const NAMED_MAX: usize = 3;
 
 pub(super) fn section(writer: &mut Writer<'_>) {
     writer.heading("Validity");
@@ -35,35 +35,66 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         ],
         rows,
     });
-    let findings = &validity.findings;
-    if findings.is_empty() {
-        return;
-    }
-    let mut rows: Vec<Vec<Prose>> = findings
+    let groups = grouped(&validity.findings);
+    let rows = groups
         .iter()
         .enumerate()
-        .map(|(index, finding)| finding_row(writer, index, finding))
+        .map(|(index, group)| finding_row(writer, index, group))
         .collect();
-    let rest = rows.split_off(rows.len().min(SHOWN_MAX));
-    let table = |caption, rows| Table {
-        caption,
+    writer.table(Table {
+        caption: text("What was found, the most telling value of each kind."),
         columns: vec![
-            (text("where"), Align::Left),
-            (text("status"), Align::Left),
             (text("what was seen"), Align::Left),
+            (text("status"), Align::Left),
+            (text("where"), Align::Left),
             (text("value"), Align::Right),
             (text("against"), Align::Right),
         ],
         rows,
-    };
-    let first = table(text("What was found."), rows);
-    writer.table(first);
-    if !rest.is_empty() {
-        let n = rest.len();
-        let more = writer.count("validity/more", n, Source::Runs(ALL_RUNS.to_owned()));
-        let summary =
-            Prose::new().value(more).text(plural(n, " more finding", " more findings"));
-        writer.push(Block::Details(summary, vec![Block::Table(table(Prose::new(), rest))]));
+    });
+    every_finding(writer, &groups);
+}
+
+/// Returns findings of one kind together, in the order of their first.
+fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let like = |group: &Vec<&Finding>| {
+            let first = group[0];
+            first.check == finding.check
+                && first.status == finding.status
+                && first.words == finding.words
+                && first.quote == finding.quote
+        };
+        match groups.iter_mut().find(|group| like(group)) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+/// Lists the places of each finding that stands for several.
+fn every_finding(writer: &mut Writer<'_>, groups: &[Vec<&Finding>]) {
+    let items: Vec<Prose> = groups
+        .iter()
+        .filter(|group| group.len() > NAMED_MAX)
+        .map(|group| {
+            let places = group.iter().map(|finding| place(&finding.scope));
+            text(group[0].words).text(": ").then(comma_separated(places))
+        })
+        .collect();
+    if !items.is_empty() {
+        let summary = text("Every place of the findings above");
+        writer.push(Block::Details(summary, vec![Block::List(items)]));
+    }
+}
+
+fn place(scope: &Scope) -> Prose {
+    match scope {
+        Scope::Study => text("study"),
+        Scope::Configuration(name) => code(name),
+        Scope::Run(run) => code(run),
     }
 }
 
@@ -83,12 +114,23 @@ fn check_row(writer: &mut Writer<'_>, check: Check) -> Vec<Prose> {
     vec![text(check.title()), Prose::new().value(looked), Prose::new().value(found), verdict]
 }
 
-fn finding_row(writer: &mut Writer<'_>, index: usize, finding: &Finding) -> Vec<Prose> {
-    let place = match &finding.scope {
-        Scope::Study => text("study"),
-        Scope::Configuration(name) => code(name),
-        Scope::Run(run) => code(run),
+fn finding_row(writer: &mut Writer<'_>, index: usize, group: &[&Finding]) -> Vec<Prose> {
+    let departure = |finding: &Finding| match (finding.seen, finding.against) {
+        (Some(seen), Some(against)) => (seen.value - against.value).abs(),
+        (Some(seen), None) => seen.value,
+        _ => 0.0,
     };
+    // The first of equals, so that the choice does not depend on sorting.
+    let finding = group.iter().copied().fold(group[0], |worst, finding| {
+        if departure(finding) > departure(worst) { finding } else { worst }
+    });
+    let mut places =
+        comma_separated(group.iter().take(NAMED_MAX).map(|finding| place(&finding.scope)));
+    if group.len() > NAMED_MAX {
+        let id = format!("validity/finding/{index}/places");
+        let n = writer.count(id, group.len(), Source::Runs(ALL_RUNS.to_owned()));
+        places = places.text(", … (").value(n).text(" in all)");
+    }
     let source = match &finding.scope {
         Scope::Configuration(name) if writer.analysis.sets.contains_key(name) => {
             Source::Runs(name.clone())
@@ -115,7 +157,7 @@ fn finding_row(writer: &mut Writer<'_>, index: usize, finding: &Finding) -> Vec<
     if let Some(quote) = &finding.quote {
         words = words.text(" (").quote(quote).text(")");
     }
-    vec![place, Prose::new().status(finding.status), words, seen, against]
+    vec![words, Prose::new().status(finding.status), places, seen, against]
 }
 
 pub(super) fn consistency(writer: &mut Writer<'_>) {

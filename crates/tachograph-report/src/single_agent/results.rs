@@ -3,7 +3,7 @@
 use tachograph_model::plan::Metric;
 use tachograph_model::run::Arm;
 
-use super::{Writer, arm_name, with_baseline};
+use super::{Writer, with_baseline};
 use crate::analysis::comparison::Compared;
 use crate::analysis::configuration::{ConfigurationAnalysis, Estimate};
 use crate::claim::{ClaimRef, Format, Part, Source};
@@ -209,10 +209,11 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
         })
         .collect();
     let mut caption = Prose::new()
+        .text("Exploratory: ")
         .text(metric.title())
-        .text(" in ")
+        .text(", in ")
         .text(metric.unit())
-        .text(if metric.higher_is_better() { ", more is better." } else { ", less is better." });
+        .text(if metric.higher_is_better() { "; more is better." } else { "; less is better." });
     if metric == Metric::ServerDecodeRate {
         caption = caption.text(" A property of the server: it never supports a claim about a client.");
     }

@@ -23,7 +23,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         for resource in &known {
             let head = text(resource.title());
             let head = match resource.unit() {
-                "" => head,
+                "" | "%" => head,
                 unit => head.text(", ").text(unit),
             };
             columns.push((head, Align::Right));

@@ -1,7 +1,7 @@
 //! Fake studies in memory: a plan's text and the shape of each run go in,
 //! evidence comes out. Deterministic; no clock, no files.
 
-#![allow(dead_code, reason = "each test target uses its own part")]
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made-up numbers are small and positive")]
 
 use std::collections::BTreeMap;
 
@@ -25,35 +25,35 @@ use tachograph_model::units::{DurationNs, InstantNs};
 
 /// How one run goes.
 #[derive(Debug, Clone)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Decode rate of the server, in tokens/s.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Model load of the first call, in ms.
-    pub load_ms: f64,
+    pub(crate) load_ms: f64,
     /// Prompt evaluation, in ms.
-    pub prompt_ms: f64,
+    pub(crate) prompt_ms: f64,
     /// Output tokens of the analysis and the report.
-    pub tokens: [u32; 2],
+    pub(crate) tokens: [u32; 2],
     /// How the report call ends.
-    pub report: CallStatus,
+    pub(crate) report: CallStatus,
     /// Prompt tokens taken from the server's cache.
-    pub cached: u64,
+    pub(crate) cached: u64,
     /// Prompt tokens that the server says it evaluated.
-    pub prompt_tokens: u64,
+    pub(crate) prompt_tokens: u64,
     /// The server's context length.
-    pub context: u64,
+    pub(crate) context: u64,
     /// The digest of the server's model.
-    pub model_digest: String,
+    pub(crate) model_digest: String,
     /// What makes the answers differ; equal words give equal answers.
-    pub answer: String,
+    pub(crate) answer: String,
     /// Whether chunks have kernel stamps.
-    pub kernel: bool,
+    pub(crate) kernel: bool,
     /// The client's delay, in microseconds.
-    pub delay_us: u64,
+    pub(crate) delay_us: u64,
     /// CPU of the worker, as a share of one processor.
-    pub cpu: f64,
+    pub(crate) cpu: f64,
     /// Nanoseconds by which the real-time clock steps during the run.
-    pub clock_step_ns: i64,
+    pub(crate) clock_step_ns: i64,
 }
 
 impl Default for Shape {
@@ -79,11 +79,11 @@ impl Default for Shape {
 
 /// A small generator of repeatable noise (Steele et al. 2014, `splitmix64`).
 #[derive(Debug, Clone)]
-pub struct Noise(pub u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
     /// Returns a value from -1 to 1.
-    pub fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -94,7 +94,7 @@ impl Noise {
 }
 
 /// Returns a plan with `blocks` and further lines of TOML before the tables.
-pub fn plan(blocks: u32, head: &str, tables: &str) -> Plan {
+pub(crate) fn plan(blocks: u32, head: &str, tables: &str) -> Plan {
     let text = format!(
         r#"
 schema = "tachograph-plan/1"
@@ -120,7 +120,7 @@ server = "main"
 }
 
 /// Returns a study in which every run that `shape` gives a shape is sealed.
-pub fn study(
+pub(crate) fn study(
     plan: &Plan,
     shape: &mut dyn FnMut(&Run, &mut Noise) -> Option<Shape>,
 ) -> (StudyHead, Vec<RunEvidence>) {
@@ -136,7 +136,7 @@ pub fn study(
 }
 
 /// Returns the head of a study with this evidence.
-pub fn head(plan: &Plan, evidence: &[RunEvidence]) -> StudyHead {
+pub(crate) fn head(plan: &Plan, evidence: &[RunEvidence]) -> StudyHead {
     let plan_sha256 = Digest::of(&plan.lock_bytes());
     let mut entries = vec![JournalEntry::StudyCreated(StudyCreated {
         schema: JOURNAL_SCHEMA.to_owned(),
