@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod client;
 pub mod clock;
+pub mod doctor;
 pub mod execute;
 pub mod probe;
 mod process_sys;

@@ -100,10 +100,20 @@ pub enum ProbeError {
     },
 }
 
+/// Returns the model whose name, with or without its tag, is close to `model`.
+fn close_to<'a>(model: &str, models: &'a [String]) -> Option<&'a str> {
+    let names = || models.iter().map(String::as_str);
+    let base = |name: &'a str| name.split_once(':').map_or(name, |(base, _)| base);
+    nearest(model, names()).or_else(|| {
+        let near = nearest(model, names().map(base))?;
+        names().find(|name| base(name) == near)
+    })
+}
+
 fn advice(model: &str, models: &[String]) -> String {
     let mut text = String::new();
-    if let Some(near) = nearest(model, models.iter().map(String::as_str)) {
-        text.push_str(&format!("; did you mean {near:?}?"));
+    if let Some(near) = close_to(model, models) {
+        text.push_str(&format!(" (did you mean {near:?}?)"));
     }
     if models.is_empty() {
         text.push_str("; it has none");

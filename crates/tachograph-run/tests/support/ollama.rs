@@ -30,6 +30,10 @@ pub(crate) struct Behaviour {
     pub(crate) says_cached: bool,
     /// Options that have an effect.
     pub(crate) effective: &'static [&'static str],
+    /// Whether models go to GPU memory unless `num_gpu` says otherwise.
+    pub(crate) gpu: bool,
+    /// Whether an option that Ollama does not have is an error.
+    pub(crate) strict: bool,
     /// Words in one chunk.
     pub(crate) words_per_chunk: usize,
     /// The call (from 0) that fails with HTTP 500, if any.
@@ -48,6 +52,8 @@ impl Default for Behaviour {
             prompt_cache: false,
             says_cached: true,
             effective: &["num_predict", "temperature", "seed", "num_ctx", "num_gpu"],
+            gpu: false,
+            strict: false,
             words_per_chunk: 1,
             failing_call: None,
             hangs: false,
@@ -225,7 +231,11 @@ fn generate(mut stream: &TcpStream, behaviour: &Behaviour, state: &Mutex<State>,
         behaviour.effective.contains(&option).then_some(value).filter(|value| !value.is_null())
     };
     let context = options("num_ctx").and_then(Value::as_u64).unwrap_or(4096);
-    let n_gpu = options("num_gpu").and_then(Value::as_i64).unwrap_or(0);
+    let n_gpu = options("num_gpu").and_then(Value::as_i64).unwrap_or(i64::from(behaviour.gpu));
+    let known = |name: &String| tachograph_model::options::is_known(name);
+    if behaviour.strict && !body["options"].as_object().unwrap().keys().all(known) {
+        return respond(stream, 400, &json!({"error": "unknown option"}));
+    }
     let was_loaded = state.loaded.is_some();
     state.loaded = Some(((*name).to_owned(), context, n_gpu));
     let mut words: Vec<String> = behaviour.answer.split_inclusive(' ').map(str::to_owned).collect();

@@ -1,7 +1,8 @@
-//! The native agent, in this process, against a small Ollama.
+//! The native agent, probes and doctor, in this process, against small servers.
 
-#[path = "support/ollama.rs"]
+#[path = "../support/ollama.rs"]
 mod ollama;
+mod servers;
 
 use std::fs;
 use std::path::Path;
