@@ -24,7 +24,13 @@ fn main() -> std::io::Result<()> {
         let number = |name: &str| match run.options.get(name) {
             Some(OptionValue::Integer(value)) => *value as f64,
             Some(OptionValue::Float(value)) => *value,
-            _ => if name == "num_ctx" { 4096.0 } else { 80.0 },
+            _ => {
+                if name == "num_ctx" {
+                    4096.0
+                } else {
+                    80.0
+                }
+            }
         };
         let drift = 1.0 - 0.01 * f64::from(run.id.block);
         let gpu = 1.0 + (number("num_gpu") - 80.0) * 0.0016;
@@ -35,9 +41,9 @@ fn main() -> std::io::Result<()> {
             rate,
             load_ms: 420.0 + 60.0 * noise.next(),
             prompt_ms: 90.0 + 10.0 * noise.next(),
-            tokens: [140 + (noise.next() * 9.0) as u32, 210 + (noise.next() * 12.0) as u32],
+            tokens: [140 + f64_to_u32(noise.next() * 9.0), 210 + f64_to_u32(noise.next() * 12.0)],
             prompt_tokens: if context < 300.0 { 256 } else { 480 },
-            context: context as u64,
+            context: u64::from(f64_to_u32(context)),
             answer: format!("w{}b{}", number("num_ctx"), run.id.block),
             report: if failed { CallStatus::Stalled } else { CallStatus::Completed },
             ..Shape::default()
@@ -50,4 +56,9 @@ fn main() -> std::io::Result<()> {
         std::fs::write(path, bytes)?;
     }
     Ok(())
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+fn f64_to_u32(value: f64) -> u32 {
+    value as u32
 }

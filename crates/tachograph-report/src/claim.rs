@@ -119,8 +119,9 @@ impl Claim {
         let interval = self.interval.as_ref();
         match part {
             Part::Value => self.format.print(self.value),
-            Part::Low => interval
-                .map_or_else(dash, |interval| self.format.print(Number::Real(interval.low))),
+            Part::Low => {
+                interval.map_or_else(dash, |interval| self.format.print(Number::Real(interval.low)))
+            }
             Part::High => interval
                 .map_or_else(dash, |interval| self.format.print(Number::Real(interval.high))),
             Part::N => self.n.map_or_else(dash, |n| Format::Count.print(Number::Count(n))),

@@ -6,6 +6,8 @@
 //!
 //! Does not: know Markdown or HTML; see `render`.
 
+use std::fmt::Display;
+
 use tachograph_stats::Verdict;
 
 use crate::claim::{ClaimRef, Part};
@@ -115,14 +117,14 @@ impl Prose {
 
     /// Adds an identifier in code type.
     #[must_use]
-    pub(crate) fn code(mut self, code: impl ToString) -> Self {
+    pub(crate) fn code(mut self, code: impl Display) -> Self {
         self.0.push(Inline::Code(code.to_string()));
         self
     }
 
     /// Adds words of the evidence.
     #[must_use]
-    pub(crate) fn quote(mut self, words: impl ToString) -> Self {
+    pub(crate) fn quote(mut self, words: impl Display) -> Self {
         self.0.push(Inline::Quote(words.to_string()));
         self
     }
@@ -193,7 +195,7 @@ pub(crate) fn text(words: &'static str) -> Prose {
 }
 
 /// Returns a line that is one identifier.
-pub(crate) fn code(identifier: impl ToString) -> Prose {
+pub(crate) fn code(identifier: impl Display) -> Prose {
     Prose::new().code(identifier)
 }
 
@@ -208,10 +210,7 @@ pub(crate) fn comma_separated(pieces: impl IntoIterator<Item = Prose>) -> Prose 
 }
 
 /// Returns the pieces with `between` between them.
-pub(crate) fn separated(
-    between: &'static str,
-    pieces: impl IntoIterator<Item = Prose>,
-) -> Prose {
+pub(crate) fn separated(between: &'static str, pieces: impl IntoIterator<Item = Prose>) -> Prose {
     let mut all = Prose::new();
     for piece in pieces {
         if !all.is_empty() {
@@ -231,7 +230,9 @@ pub(crate) fn links_resolve(blocks: &[Block]) -> bool {
         }
     });
     let is_heading = |target: &str| {
-        blocks.iter().any(|block| matches!(block, Block::Heading { anchor, .. } if anchor == target))
+        blocks
+            .iter()
+            .any(|block| matches!(block, Block::Heading { anchor, .. } if anchor == target))
     };
     targets.into_iter().all(is_heading)
 }

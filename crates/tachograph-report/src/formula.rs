@@ -164,7 +164,9 @@ impl Formula {
                 "F test of the factor in a randomised complete block design, against the \
                  block-by-combination residual; p-value not adjusted."
             }
-            Self::EtaSquared => "Sum of squares of the effect divided by the total, blocks included.",
+            Self::EtaSquared => {
+                "Sum of squares of the effect divided by the total, blocks included."
+            }
             Self::BlockF => {
                 "F test of the blocks against the block-by-configuration residual: whether the \
                  level of the whole study moved."

@@ -24,8 +24,7 @@ mod verify;
 
 pub use analysis::{Analysis, Headline, analyse};
 pub use facts::{
-    AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts,
-    distil,
+    AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts, distil,
 };
 pub use render::{Rendered, render};
 pub use tables::tables;

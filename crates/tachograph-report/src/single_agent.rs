@@ -196,8 +196,7 @@ impl<'a> Writer<'a> {
         id: impl Into<String>,
         (value, unit, format): (f64, &str, Format),
         (n, interval): (u64, Option<Interval>),
-        formula: Formula,
-        source: Source,
+        (formula, source): (Formula, Source),
     ) -> ClaimRef {
         let validity = self.validity_of(&source);
         self.ledger.add(Claim {
@@ -249,7 +248,7 @@ impl<'a> Writer<'a> {
         let n = estimate.summary.n as u64;
         let source = Source::Runs(configuration.planned.id.to_string());
         let value = (estimate.summary.mean, unit, format);
-        self.estimate(id, value, (n, estimate.interval), Formula::Mean, source)
+        self.estimate(id, value, (n, estimate.interval), (Formula::Mean, source))
     }
 
     /// Makes the claim of a configuration's mean of a metric, if it has one.
@@ -275,7 +274,7 @@ impl<'a> Writer<'a> {
         let source = Source::Runs(with_baseline(configuration));
         let value = (ratio.ratio, "ratio", Format::Change(self.change_decimals()));
         let n = (ratio.n_blocks as u64, Some(ratio.interval));
-        Some(self.estimate(id, value, n, Formula::PairedRatio, source))
+        Some(self.estimate(id, value, n, (Formula::PairedRatio, source)))
     }
 
     pub(crate) fn proportion(
@@ -286,7 +285,7 @@ impl<'a> Writer<'a> {
     ) -> ClaimRef {
         let value = (proportion.fraction, "fraction", Format::Percent(1));
         let n = (proportion.trials, Some(proportion.interval));
-        self.estimate(id, value, n, Formula::Proportion, source)
+        self.estimate(id, value, n, (Formula::Proportion, source))
     }
 
     pub(crate) fn p_value(

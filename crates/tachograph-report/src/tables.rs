@@ -4,6 +4,7 @@
 
 use tachograph_model::plan::Metric;
 use tachograph_model::table::{Column, Table};
+use tachograph_model::units::DurationNs;
 
 use crate::facts::{AgentFacts, CallFacts, RunFacts};
 use crate::single_agent::metric_id;
@@ -90,7 +91,7 @@ fn runs_table(rows: &[&RunFacts]) -> Table {
         ("index", integer(rows, |run| Some(u64::from(run.index)))),
         ("outcome", text(rows, |run| Some(format!("{:?}", run.outcome).to_lowercase()))),
         ("measured", bool(rows, |run| run.is_measured())),
-        ("wall_ms", float(rows, |run| run.wall().map(|wall| wall.as_millis()))),
+        ("wall_ms", float(rows, |run| run.wall().map(DurationNs::as_millis))),
         ("output_tokens", integer(rows, |run| Some(run.output_tokens()))),
         ("calls", integer(rows, |run| Some(run.calls().count() as u64))),
         (

@@ -211,8 +211,7 @@ impl Validity {
                     } else {
                         "answers were byte for byte the same at both levels, in every matched pair"
                     };
-                    let (first, second) =
-                        (&factor.levels[pair.first], &factor.levels[pair.second]);
+                    let (first, second) = (&factor.levels[pair.first], &factor.levels[pair.second]);
                     self.found(Finding {
                         check: Check::LevelsIgnored,
                         status: Status::Suspect,
@@ -257,11 +256,7 @@ impl Validity {
 }
 
 /// Makes every check that needs facts only.
-pub(crate) fn assess(
-    head: &StudyHead,
-    facts: &[&RunFacts],
-    planned: &[Configuration],
-) -> Validity {
+pub(crate) fn assess(head: &StudyHead, facts: &[&RunFacts], planned: &[Configuration]) -> Validity {
     let mut validity = Validity::default();
     study::check(&mut validity, head, facts, planned);
     runs::check(&mut validity, head, facts);

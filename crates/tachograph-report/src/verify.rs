@@ -158,7 +158,7 @@ pub fn compare(rendered: &Rendered, published: &BTreeMap<String, Vec<u8>>) -> Ve
         verification.differences.extend(differences);
     }
     for path in published.keys().filter(|path| !expected.contains_key(*path)) {
-        let derivable = path.starts_with(&folder) && !path.ends_with(".pdf");
+        let derivable = path.starts_with(&folder) && !path.to_ascii_lowercase().ends_with(".pdf");
         if derivable || path.ends_with("/summary.md") {
             verification.differences.push(Difference::of_file(path, DifferenceKind::Unexpected));
         } else {

@@ -31,6 +31,7 @@ fn rendered(plan: &Plan, shape: impl FnMut(&Run, &mut Noise) -> Option<Shape>) -
 }
 
 /// A configuration with `num_gpu = 80` is faster by a fifth.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every run of a fake study")]
 fn faster_gpu(run: &Run, noise: &mut Noise) -> Option<Shape> {
     let gain = if run.id.configuration.0.starts_with("gpu80") { 1.2 } else { 1.0 };
     let hot = run.id.configuration.0.ends_with("0p9");
@@ -84,18 +85,16 @@ fn studies_with_little_or_nothing_in_them_still_have_a_report() {
     assert!(empty.report_md.contains("No run is sealed."));
     assert!(empty.report_md.contains("do not support"));
 
-    let one_run = rendered(&plan, |run, noise| {
-        (run.index == 0).then(|| faster_gpu(run, noise)).flatten()
-    });
+    let one_run =
+        rendered(&plan, |run, noise| (run.index == 0).then(|| faster_gpu(run, noise)).flatten());
     assert!(one_run.report_md.contains("no tuned configuration could be compared"));
 
     let one_block = fake::plan(1, "", FACTORS);
     let one_block = rendered(&one_block, faster_gpu);
     assert!(one_block.report_md.contains("at least two blocks"));
 
-    let all_failed = rendered(&plan, |_, _| {
-        Some(Shape { report: CallStatus::HttpError, ..Shape::default() })
-    });
+    let all_failed =
+        rendered(&plan, |_, _| Some(Shape { report: CallStatus::HttpError, ..Shape::default() }));
     assert!(all_failed.report_md.contains("The baseline has no measured run"));
 
     let no_baseline = rendered(&plan, |run, noise| {
@@ -190,7 +189,14 @@ fn tables_have_a_row_per_call_and_run() {
     let (_, facts) = facts_of(&plan, faster_gpu);
     let tables = tables(&facts);
     for (table, n_rows) in tables.iter().zip([20, 10]) {
-        assert!(table.columns.iter().all(|(_, column)| column.n_rows() == n_rows), "{}", table.name);
+        assert!(
+            table.columns.iter().all(|(_, column)| column.n_rows() == n_rows),
+            "{}",
+            table.name
+        );
     }
-    assert_eq!(tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(), ["calls", "runs"]);
+    assert_eq!(
+        tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(),
+        ["calls", "runs"]
+    );
 }

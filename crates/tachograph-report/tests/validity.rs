@@ -105,28 +105,43 @@ fn other_servers_and_inputs_are_invalid() {
     check("the context length is the one asked for", Status::Suspect, |shape| {
         shape.context = 2048;
     });
-    check_events("same input files in every run", Status::Invalid, |_| (), |run| {
-        run.events.retain(|recorded| !matches!(recorded.event, Event::FileIngested(_)));
-    });
+    check_events(
+        "same input files in every run",
+        Status::Invalid,
+        |_| (),
+        |run| {
+            run.events.retain(|recorded| !matches!(recorded.event, Event::FileIngested(_)));
+        },
+    );
 }
 
 #[test]
 fn token_counts_degenerate_answers_and_failed_resets_are_suspect() {
-    check_events("token counts agree with chunks", Status::Suspect, |_| (), |run| {
-        for recorded in &mut run.events {
-            if let Event::CallFinished(finished) = &mut recorded.event {
-                finished.usage.output_tokens = Some(3);
+    check_events(
+        "token counts agree with chunks",
+        Status::Suspect,
+        |_| (),
+        |run| {
+            for recorded in &mut run.events {
+                if let Event::CallFinished(finished) = &mut recorded.event {
+                    finished.usage.output_tokens = Some(3);
+                }
             }
-        }
-    });
+        },
+    );
     check("answers are not degenerate", Status::Suspect, |shape| shape.tokens = [1, 90]);
-    check_events("server resets succeeded", Status::Suspect, |_| (), |run| {
-        for recorded in &mut run.events {
-            if let Event::ServerReset(reset) = &mut recorded.event {
-                reset.error = Some("no answer".to_owned());
+    check_events(
+        "server resets succeeded",
+        Status::Suspect,
+        |_| (),
+        |run| {
+            for recorded in &mut run.events {
+                if let Event::ServerReset(reset) = &mut recorded.event {
+                    reset.error = Some("no answer".to_owned());
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[test]
@@ -179,5 +194,7 @@ fn arms_that_fail_more_often_are_suspect() {
     let facts: Vec<_> = evidence.iter().map(|run| distil(run, &plan)).collect();
     let analysis = analyse(&head, &facts);
     assert_eq!(analysis.validity(), Status::Suspect);
-    assert!(render(&analysis).report_md.contains("| arms fail equally often | 4 | 1 | **suspect** |"));
+    assert!(
+        render(&analysis).report_md.contains("| arms fail equally often | 4 | 1 | **suspect** |")
+    );
 }

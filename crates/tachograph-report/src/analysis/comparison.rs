@@ -92,9 +92,7 @@ pub(crate) fn pairs(
 ) -> Result<Pairs, PairsError> {
     let pairs: Vec<Pair> = treatment
         .iter()
-        .filter_map(|(block, &treatment)| {
-            Some(Pair { treatment, baseline: *baseline.get(block)? })
-        })
+        .filter_map(|(block, &treatment)| Some(Pair { treatment, baseline: *baseline.get(block)? }))
         .collect();
     Pairs::new(&pairs)
 }

@@ -248,7 +248,9 @@ fn one(
         gaps: Pooled::of(&gaps, confidence),
         n_coalesced: completed().map(|call| call.n_coalesced as u64).sum(),
         output_tokens: per_run(&|run| Some(run.output_tokens() as f64)),
-        cached_prompt_tokens: completed().filter_map(|call| call.cached_prompt_tokens).reduce(|a, b| a + b),
+        cached_prompt_tokens: completed()
+            .filter_map(|call| call.cached_prompt_tokens)
+            .reduce(|a, b| a + b),
         resources: Resource::ALL
             .into_iter()
             .filter_map(|resource| Some((resource, per_run(&|run| resource.of(run))?)))

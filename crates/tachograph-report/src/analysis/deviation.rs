@@ -49,8 +49,10 @@ pub(crate) fn list(head: &StudyHead, facts: &[&RunFacts]) -> Vec<Deviation> {
     for line in &head.journal {
         match &line.entry {
             JournalEntry::Resumed(_) => n_resumed += 1,
-            JournalEntry::RunAbandoned(given_up) => deviations
-                .push(Deviation::Abandoned(given_up.run.clone(), given_up.reason.clone())),
+            JournalEntry::RunAbandoned(given_up) => {
+                deviations
+                    .push(Deviation::Abandoned(given_up.run.clone(), given_up.reason.clone()));
+            }
             _ => {}
         }
     }
@@ -62,8 +64,7 @@ pub(crate) fn list(head: &StudyHead, facts: &[&RunFacts]) -> Vec<Deviation> {
     let failed = facts.iter().filter(|run| run.outcome == RunOutcome::Failed);
     deviations.extend(failed.map(|run| Deviation::Failed(run.id.clone())));
     let sealed: BTreeSet<&RunId> = facts.iter().map(|run| &run.id).collect();
-    let missing: Vec<RunId> =
-        planned.keys().filter(|id| !sealed.contains(id)).cloned().collect();
+    let missing: Vec<RunId> = planned.keys().filter(|id| !sealed.contains(id)).cloned().collect();
     if !missing.is_empty() {
         deviations.push(Deviation::Missing(missing));
     }

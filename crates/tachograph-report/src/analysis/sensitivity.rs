@@ -91,12 +91,8 @@ pub(crate) fn analyse(
     rows: &[RunRow],
     rule: &DecisionRule,
 ) -> Sensitivity {
-    let varied: Vec<&String> = plan
-        .factors
-        .iter()
-        .filter(|(_, levels)| levels.len() > 1)
-        .map(|(name, _)| name)
-        .collect();
+    let varied: Vec<&String> =
+        plan.factors.iter().filter(|(_, levels)| levels.len() > 1).map(|(name, _)| name).collect();
     if varied.is_empty() {
         return Sensitivity::default();
     }
@@ -116,8 +112,7 @@ pub(crate) fn analyse(
     let mut primary_runs = Vec::new();
     for metric in Metric::ALL {
         let runs = complete(rows, &place, metric, n_combinations);
-        let analysis =
-            Factorial::new(&runs).ok().map(|design| design.analyse(rule.confidence));
+        let analysis = Factorial::new(&runs).ok().map(|design| design.analyse(rule.confidence));
         if metric == plan.primary.metric {
             sensitivity.n_blocks = runs.iter().map(|run| run.block).collect::<BTreeSet<_>>().len();
             sensitivity.primary = analysis;
@@ -156,8 +151,7 @@ fn complete<'a>(
     let mut by_block: BTreeMap<u32, Vec<FactorialRun>> = BTreeMap::new();
     for row in rows {
         if let (Some(levels), Some(&value)) = (place(row), row.metrics.get(&metric)) {
-            let run =
-                FactorialRun { block: row.id.block as usize, levels: levels.clone(), value };
+            let run = FactorialRun { block: row.id.block as usize, levels: levels.clone(), value };
             by_block.entry(row.id.block).or_default().push(run);
         }
     }

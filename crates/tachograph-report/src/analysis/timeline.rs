@@ -4,7 +4,7 @@
 
 use crate::facts::RunFacts;
 use tachograph_model::run::{ConfigurationId, RunId};
-use tachograph_model::units::InstantNs;
+use tachograph_model::units::{DurationNs, InstantNs};
 
 /// The calls of one run, in milliseconds from its beginning.
 #[derive(Debug, Clone)]
@@ -31,11 +31,10 @@ impl Timeline {
     /// Chooses the first measured run of the baseline, else the first measured.
     pub(crate) fn of(facts: &[&RunFacts]) -> Option<Self> {
         let mut measured = facts.iter().filter(|run| run.is_measured());
-        let is_baseline =
-            |run: &&&RunFacts| run.id.configuration.0 == ConfigurationId::BASELINE;
+        let is_baseline = |run: &&&RunFacts| run.id.configuration.0 == ConfigurationId::BASELINE;
         let run = measured.clone().find(is_baseline).or_else(|| measured.next())?;
         let began = run.agents.iter().filter_map(|agent| agent.began).min()?;
-        let millis = |at: InstantNs| at.since(began).map(|since| since.as_millis());
+        let millis = |at: InstantNs| at.since(began).map(DurationNs::as_millis);
         let mut calls = Vec::new();
         for agent in &run.agents {
             for call in agent.calls.iter().filter(|call| !call.is_warmup()) {

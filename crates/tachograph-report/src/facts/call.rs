@@ -11,6 +11,7 @@ use tachograph_model::units::{DurationNs, InstantNs};
 
 /// One call of a run.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "three independent observations, not states")]
 pub struct CallFacts {
     /// Its number within its agent.
     pub call: u32,
@@ -234,7 +235,7 @@ mod tests {
         assert!(ends_in_a_loop(&format!("In short, {}", phrase.repeat(5))));
         assert!(ends_in_a_loop(&"no ".repeat(24)));
         assert!(!ends_in_a_loop(&"no ".repeat(23)));
-        let prose: String = (0..200).map(|n| format!("word{n} ")).collect();
+        let prose = (0..200).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ");
         assert!(!ends_in_a_loop(&prose));
         assert!(!ends_in_a_loop(""));
     }

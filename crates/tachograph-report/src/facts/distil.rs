@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tachograph_model::call::{CallRecord, assemble};
-use tachograph_model::event::{ClockSample, Event, HARNESS, Stage};
+use tachograph_model::event::{Chunk, ClockSample, Event, HARNESS, Stage};
 use tachograph_model::plan::Plan;
 use tachograph_model::study::RunEvidence;
 use tachograph_model::units::{DurationNs, InstantNs};
@@ -200,7 +200,7 @@ fn agent(
 fn scheduling_delay(calls: &[CallRecord]) -> Option<DelayFacts> {
     let counted = calls.iter().filter(|call| call.sent.stage != Stage::Warmup);
     let delays: Vec<f64> = counted
-        .flat_map(|call| call.chunks.iter().filter_map(|chunk| chunk.scheduling_delay()))
+        .flat_map(|call| call.chunks.iter().filter_map(Chunk::scheduling_delay))
         .map(DurationNs::as_millis)
         .collect();
     let sample = Sample::new(&delays).ok()?;

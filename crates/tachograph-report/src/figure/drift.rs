@@ -13,7 +13,8 @@ pub(crate) fn draw(analysis: &Analysis, metric: Metric) -> Option<(Svg, String)>
         .iter()
         .filter_map(|run| {
             let own = *run.metrics.get(&metric)?;
-            let mean = analysis.configurations[run.configuration?].metrics.get(&metric)?.summary.mean;
+            let mean =
+                analysis.configurations[run.configuration?].metrics.get(&metric)?.summary.mean;
             let percent = (mean != 0.0).then(|| (own / mean - 1.0) * 100.0)?;
             Some((f64::from(run.index), run.id.block, percent))
         })

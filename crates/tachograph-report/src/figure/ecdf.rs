@@ -10,13 +10,11 @@ use crate::svg::{Scale, Svg};
 const STEPS_MAX: usize = 400;
 
 pub(crate) fn draw(analysis: &Analysis) -> Option<(Svg, String)> {
-    let curves: Vec<(&Ecdf, usize, &str)> = [
-        (analysis.ttft_warm.as_ref(), 1, "warm"),
-        (analysis.ttft_cold.as_ref(), 2, "cold"),
-    ]
-    .into_iter()
-    .filter_map(|(curve, style, name)| Some((curve?, style, name)))
-    .collect();
+    let curves: Vec<(&Ecdf, usize, &str)> =
+        [(analysis.ttft_warm.as_ref(), 1, "warm"), (analysis.ttft_cold.as_ref(), 2, "cold")]
+            .into_iter()
+            .filter_map(|(curve, style, name)| Some((curve?, style, name)))
+            .collect();
     if curves.is_empty() {
         return None;
     }
@@ -27,8 +25,7 @@ pub(crate) fn draw(analysis: &Analysis) -> Option<(Svg, String)> {
     let y = Scale::from_zero(100.0, bottom, top);
     let mut svg = Svg::new(WIDTH, bottom + 44.0);
     left_axis(&mut svg, &y, (left, right), "calls, %");
-    let title =
-        if x.is_logarithmic() { "TTFT, ms (logarithmic)" } else { "TTFT, ms" };
+    let title = if x.is_logarithmic() { "TTFT, ms (logarithmic)" } else { "TTFT, ms" };
     bottom_axis(&mut svg, &x, (top, bottom), title);
     for (curve, style, name) in &curves {
         let steps = thinned(curve);

@@ -31,8 +31,11 @@ pub(crate) fn draw(timeline: &Timeline) -> (Svg, String) {
     }
     let cold = timeline.calls.iter().filter(|call| call.cold).map(|call| call.stage);
     let cold: Vec<&str> = cold.collect();
-    let cold =
-        if cold.is_empty() { "no call was cold".to_owned() } else { format!("cold: {}", cold.join(", ")) };
+    let cold = if cold.is_empty() {
+        "no call was cold".to_owned()
+    } else {
+        format!("cold: {}", cold.join(", "))
+    };
     let description = format!(
         "Calls of the run {} as bars in time, split into model load, prompt and output; {cold}.",
         timeline.run

@@ -4,6 +4,7 @@
 //! without a script its derivation is a tool tip.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::json;
 use tachograph_stats::Verdict;
@@ -131,7 +132,9 @@ impl<'a> Page<'a> {
     }
 
     fn blocks(&mut self, blocks: &[Block]) {
-        blocks.iter().for_each(|block| self.block(block));
+        for block in blocks {
+            self.block(block);
+        }
     }
 
     fn block(&mut self, block: &Block) {
@@ -163,7 +166,9 @@ impl<'a> Page<'a> {
                     Tone::Answer => ("answer", "Answer"),
                     Tone::Warning => ("warning", "Warning"),
                 };
-                self.raw(&format!("<div class=\"callout {class}\"><p class=\"over\">{title}</p>\n"));
+                self.raw(&format!(
+                    "<div class=\"callout {class}\"><p class=\"over\">{title}</p>\n"
+                ));
                 self.blocks(inner);
                 self.raw("</div>\n");
             }
@@ -302,10 +307,10 @@ fn class(align: Align) -> &'static str {
 fn tool_tip(claim: &Claim) -> String {
     let mut tip = format!("{} {}", claim.value.as_f64(), claim.unit);
     if let Some(interval) = claim.interval {
-        tip.push_str(&format!(" [{}, {}]", interval.low, interval.high));
+        write!(tip, " [{}, {}]", interval.low, interval.high).expect("a string takes all text");
     }
     if let Some(n) = claim.n {
-        tip.push_str(&format!(", n = {n}"));
+        write!(tip, ", n = {n}").expect("a string takes all text");
     }
     let from = match &claim.source {
         Source::Plan => "plan.lock.json".to_owned(),

@@ -1,4 +1,4 @@
-//! The report as Markdown (CommonMark with tables).
+//! The report as Markdown (`CommonMark` with tables).
 
 use tachograph_stats::Verdict;
 
@@ -250,8 +250,7 @@ impl Page<'_> {
 pub(super) fn one_line(words: &str) -> String {
     const CHARACTERS_MAX: usize = 400;
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut line: String =
-        words.chars().filter(|c| !c.is_control()).take(CHARACTERS_MAX).collect();
+    let mut line: String = words.chars().filter(|c| !c.is_control()).take(CHARACTERS_MAX).collect();
     if line.len() < words.len() && words.chars().count() > CHARACTERS_MAX {
         line.push('…');
     }

@@ -15,8 +15,10 @@ pub(super) fn verification(writer: &mut Writer<'_>) {
         Prose::new()
             .text("Every number above is a claim. ")
             .code("claims.json")
-            .text(" gives its value at full precision, n, interval, formula, the runs it rests on \
-                   with the digests of their events, and the bytes of ")
+            .text(
+                " gives its value at full precision, n, interval, formula, the runs it rests on \
+                   with the digests of their events, and the bytes of ",
+            )
             .code("report.md")
             .text(" that print it. With the study folder, anyone can compute it again:"),
     );
@@ -239,8 +241,10 @@ pub(super) fn runs(writer: &mut Writer<'_>) {
     let n = writer.count("appendix/runs", rows.len(), Source::Runs(ALL_RUNS.to_owned()));
     let table = Table {
         caption: Prose::new()
-            .text("Every sealed run in the order of execution. Digests are the first twelve digits \
-                   of the events' ")
+            .text(
+                "Every sealed run in the order of execution. Digests are the first twelve digits \
+                   of the events' ",
+            )
             .code("SHA-256")
             .text("; ")
             .code("claims.json")
@@ -337,10 +341,8 @@ pub(super) fn provenance(writer: &mut Writer<'_>) {
 pub(super) fn glossary(writer: &mut Writer<'_>) {
     writer.heading("Formulas");
     let used = Formula::used(writer.claims());
-    let rows = used
-        .into_iter()
-        .map(|formula| vec![code(formula.name()), text(formula.text())])
-        .collect();
+    let rows =
+        used.into_iter().map(|formula| vec![code(formula.name()), text(formula.text())]).collect();
     writer.table(Table {
         caption: text("Every formula that a claim of this report names."),
         columns: vec![(text("name"), Align::Left), (text("what it is"), Align::Left)],

@@ -140,7 +140,7 @@ fn levels(writer: &mut Writer<'_>) {
             let estimate = &level.estimate;
             let n = (estimate.n as u64, Some(estimate.interval));
             let value = (estimate.mean, metric.unit(), format);
-            let claim = writer.estimate(id, value, n, Formula::LevelMean, source());
+            let claim = writer.estimate(id, value, n, (Formula::LevelMean, source()));
             rows.push(vec![
                 code(&factor.name),
                 code(words),
@@ -229,7 +229,7 @@ fn pair_row(writer: &mut Writer<'_>, factor: &Factor, pair: &LevelPair) -> Vec<P
         let ratio = comparison.ratio;
         let n = (ratio.n_blocks as u64, Some(ratio.interval));
         let value = (ratio.ratio, "ratio", Format::Change(writer.change_decimals()));
-        writer.estimate(format!("{id}/ratio"), value, n, Formula::PairedRatio, source())
+        writer.estimate(format!("{id}/ratio"), value, n, (Formula::PairedRatio, source()))
     });
     let (equal, matched) = pair.equal_answers;
     let same = if matched > 0 {
@@ -244,8 +244,7 @@ fn pair_row(writer: &mut Writer<'_>, factor: &Factor, pair: &LevelPair) -> Vec<P
         Prose::new().code(first).text(" → ").code(second),
         cell(ratio),
         writer.bracket(ratio),
-        pair.comparison
-            .map_or_else(|| text("none"), |judged| Prose::new().verdict(judged.verdict)),
+        pair.comparison.map_or_else(|| text("none"), |judged| Prose::new().verdict(judged.verdict)),
         same,
     ]
 }
@@ -273,7 +272,9 @@ fn verdict_sentences(writer: &mut Writer<'_>) {
         } else if all(Verdict::Inconclusive) {
             start.text(": inconclusive. The data neither show an effect nor rule one out.")
         } else {
-            start.text(": some levels are equivalent, the rest inconclusive; none was shown to differ.")
+            start.text(
+                ": some levels are equivalent, the rest inconclusive; none was shown to differ.",
+            )
         });
     }
     writer.list(items);

@@ -5,7 +5,7 @@ use tachograph_stats::{QuantileError, QuantileEstimate};
 
 use super::Writer;
 use crate::analysis::configuration::{ConfigurationAnalysis, Pooled, QUANTILES};
-use crate::analysis::{Analysis, ALL_RUNS};
+use crate::analysis::{ALL_RUNS, Analysis};
 use crate::claim::{ClaimRef, Format, Number, Part, Source, decimals_for};
 use crate::document::{Align, Prose, Table, cell, code, separated, text};
 use crate::figure;
@@ -34,12 +34,8 @@ const WARM: Quantity = Quantity {
     noun: " calls, there are at most ",
     metric: Some(Metric::TtftWarm),
 };
-const GAPS: Quantity = Quantity {
-    id: "itl",
-    of: |each| &each.gaps,
-    noun: " gaps, there are at most ",
-    metric: None,
-};
+const GAPS: Quantity =
+    Quantity { id: "itl", of: |each| &each.gaps, noun: " gaps, there are at most ", metric: None };
 
 pub(super) fn section(writer: &mut Writer<'_>) {
     writer.heading("Time to first token, cold and warm");
@@ -72,8 +68,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     if let Some((drawing, description)) = figure::ecdf::draw(analysis) {
         let confidence = writer.confidence();
         let caption = Prose::new()
-            .text("Share of calls with a TTFT at or below a value, over all configurations; warm \
-                   solid in the first colour, cold in the second, each with its ")
+            .text(
+                "Share of calls with a TTFT at or below a value, over all configurations; warm \
+                   solid in the first colour, cold in the second, each with its ",
+            )
             .value(confidence)
             .text(" band (Dvoretzky, Kiefer, Wolfowitz).");
         writer.figure(("ttft", "Distribution of TTFT"), drawing, description, caption);
@@ -83,11 +81,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     quantiles(writer, GAPS, "Inter-token latency in ms over pooled gaps.");
     if let Some(timeline) = &analysis.timeline {
         let (drawing, description) = figure::timeline::draw(timeline);
-        let caption = Prose::new()
-            .text("The calls of run ")
-            .code(&timeline.run)
-            .text(": loading as the server reports it, then the wait for the first token, then \
-                   output. In seconds from the first stage.");
+        let caption = Prose::new().text("The calls of run ").code(&timeline.run).text(
+            ": loading as the server reports it, then the wait for the first token, then \
+                   output. In seconds from the first stage.",
+        );
         writer.figure(("timeline", "One run in time"), drawing, description, caption);
     }
 }
@@ -102,8 +99,10 @@ fn coalesced(writer: &mut Writer<'_>, analysis: &Analysis) {
         .value(gaps)
         .text(" gaps between pieces of output were seen. ")
         .value(shared)
-        .text(" pieces came in one read with the piece before: the gap between them is unknown and \
-               left out, not counted as zero");
+        .text(
+            " pieces came in one read with the piece before: the gap between them is unknown and \
+               left out, not counted as zero",
+        );
     let all = n_coalesced + n_gaps as u64;
     if all > 0 {
         let share = n_coalesced as f64 / all as f64;
@@ -163,7 +162,7 @@ fn quantiles(writer: &mut Writer<'_>, quantity: Quantity, caption: &'static str)
     columns.extend(shown.iter().map(|(_, name)| (code(name), Align::Right)));
     let caption = text(caption).text(" Brackets of quantiles are order statistics.");
     writer.table(Table { caption, columns, rows });
-    refusals(writer, quantity, refused);
+    refusals(writer, quantity, &refused);
 }
 
 fn supported(
@@ -176,7 +175,7 @@ fn supported(
     let source = Source::Runs(each.planned.id.to_string());
     let n = (estimate.n as u64, Some(estimate.interval));
     let value = (estimate.value, "ms", format);
-    let claim = writer.estimate(id, value, n, Formula::PooledQuantile, source);
+    let claim = writer.estimate(id, value, n, (Formula::PooledQuantile, source));
     Prose::new().value(claim).text(" ").interval(claim)
 }
 
@@ -189,7 +188,7 @@ fn need(writer: &mut Writer<'_>, name: &str, needed: usize) -> ClaimRef {
 fn refusals(
     writer: &mut Writer<'_>,
     quantity: Quantity,
-    refused: Vec<(&'static str, ClaimRef, usize)>,
+    refused: &[(&'static str, ClaimRef, usize)],
 ) {
     let mut lines = Vec::new();
     for (_, name) in QUANTILES {

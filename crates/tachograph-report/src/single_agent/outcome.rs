@@ -43,8 +43,10 @@ fn verdicts(writer: &mut Writer<'_>) -> Prose {
     let n_judged: usize = counts.iter().map(|(_, count)| count).sum();
     if n_judged == 0 {
         return Prose::new()
-            .text("The data do not answer the question: no tuned configuration could be compared \
-                   with the baseline in ")
+            .text(
+                "The data do not answer the question: no tuned configuration could be compared \
+                   with the baseline in ",
+            )
             .text(metric.title())
             .text(". ")
             .then(refusal(writer));
@@ -77,18 +79,14 @@ fn verdicts(writer: &mut Writer<'_>) -> Prose {
              out. More blocks are needed before any configuration is preferred.",
         );
     } else if counts[3].1 > 0 {
-        line = line.text(
-            " Inconclusive means that the data neither show a difference nor rule one out.",
-        );
+        line = line
+            .text(" Inconclusive means that the data neither show a difference nor rule one out.");
     }
     let n_refused = n_tuned - n_judged;
     if n_refused > 0 {
         let refused = writer.count("summary/refused", n_refused, source());
-        line = line
-            .text(" ")
-            .value(refused)
-            .text(" more could not be judged. ")
-            .then(refusal(writer));
+        line =
+            line.text(" ").value(refused).text(" more could not be judged. ").then(refusal(writer));
     }
     line
 }
@@ -112,8 +110,10 @@ fn refusal(writer: &mut Writer<'_>) -> Prose {
         Some(n) => {
             let most = writer.count("summary/blocks_at_most", n, Source::Runs(ALL_RUNS.to_owned()));
             Prose::new()
-                .text("A comparison needs the configuration and the baseline in at least two \
-                       blocks; there ")
+                .text(
+                    "A comparison needs the configuration and the baseline in at least two \
+                       blocks; there ",
+                )
                 .text(plural(n, "is ", "are at most "))
                 .value(most)
                 .text(".")
@@ -192,8 +192,7 @@ fn baseline_sentence(writer: &mut Writer<'_>) -> Prose {
 fn noise_sentence(writer: &mut Writer<'_>) -> Option<Prose> {
     let analysis = writer.analysis;
     let metric = analysis.plan.primary.metric;
-    let again =
-        analysis.configurations.iter().find(|each| each.planned.arm == Arm::BaselineAa)?;
+    let again = analysis.configurations.iter().find(|each| each.planned.arm == Arm::BaselineAa)?;
     let verdict = again.judged(metric)?.verdict;
     let ratio = writer.ratio(metric, again)?;
     Some(
@@ -215,9 +214,10 @@ fn levels_sentence(writer: &mut Writer<'_>) -> Option<Prose> {
         .iter()
         .filter(|factor| {
             !factor.pairs.is_empty()
-                && factor.pairs.iter().all(|pair| {
-                    pair.comparison.is_some_and(|c| c.verdict == Verdict::Equivalent)
-                })
+                && factor
+                    .pairs
+                    .iter()
+                    .all(|pair| pair.comparison.is_some_and(|c| c.verdict == Verdict::Equivalent))
         })
         .map(|factor| code(&factor.name))
         .collect();
@@ -282,11 +282,7 @@ pub(super) fn success(writer: &mut Writer<'_>) {
         .value(better)
         .text(" of ")
         .part(rate, crate::claim::Part::N)
-        .text(plural(
-            n_judged,
-            " tuned configuration judged: ",
-            " tuned configurations judged: ",
-        ))
+        .text(plural(n_judged, " tuned configuration judged: ", " tuned configurations judged: "))
         .strong(Prose::new().value(rate))
         .text(" ")
         .interval(rate)
@@ -312,7 +308,9 @@ pub(super) fn success(writer: &mut Writer<'_>) {
         );
     if let Some(bound) = runs.bound {
         let (words, value) = match bound {
-            ExtremeBound::AtMost(value) => (" With the confidence stated, the rate is at most ", value),
+            ExtremeBound::AtMost(value) => {
+                (" With the confidence stated, the rate is at most ", value)
+            }
             ExtremeBound::AtLeast(value) => {
                 (" With the confidence stated, the rate is at least ", value)
             }
@@ -353,8 +351,10 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
                     .value(ratio)
                     .text(" ")
                     .interval(ratio)
-                    .text(". First measure it and the baseline again in fresh blocks, since it was \
-                           selected."),
+                    .text(
+                        ". First measure it and the baseline again in fresh blocks, since it was \
+                           selected.",
+                    ),
             );
         }
     } else if analysis.tuned().next().is_some() {

@@ -14,8 +14,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     let plan = &analysis.plan;
     writer.paragraph(
         Prose::new()
-            .text("The plan was fixed, and its digest written to the journal, before the first \
-                   request. Digest of ")
+            .text(
+                "The plan was fixed, and its digest written to the journal, before the first \
+                   request. Digest of ",
+            )
             .code("plan.lock.json")
             .text(": ")
             .code(analysis.plan_sha256)
@@ -35,7 +37,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
             text("primary metric"),
             Prose::new().text(plan.primary.metric.title()).text(" (").text(direction).text(")"),
         ],
-        vec![text("smallest difference that matters"), Prose::new().text("±").value(margin).text(" %")],
+        vec![
+            text("smallest difference that matters"),
+            Prose::new().text("±").value(margin).text(" %"),
+        ],
         vec![
             text("error rate"),
             Prose::new()
@@ -60,7 +65,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         vec![text("seed"), code(plan.seed)],
         vec![text("server between runs"), text(policy(plan.server_policy))],
         vec![text("prompt cache"), text(cache(plan.prompt_cache))],
-        vec![text("warm-up calls per agent"), Prose::new().value(warmups).text(", recorded and left out")],
+        vec![
+            text("warm-up calls per agent"),
+            Prose::new().value(warmups).text(", recorded and left out"),
+        ],
     ];
     for (factor, levels) in &plan.factors {
         let levels = comma_separated(levels.iter().map(code));
@@ -120,14 +128,17 @@ fn sentence(writer: &mut Writer<'_>, deviation: &Deviation) -> Prose {
             let named = comma_separated(runs.iter().take(NAMED_MAX).map(code));
             Prose::new()
                 .value(claim)
-                .text(plural(runs.len(), " planned run is missing: ", " planned runs are missing: "))
+                .text(plural(
+                    runs.len(),
+                    " planned run is missing: ",
+                    " planned runs are missing: ",
+                ))
                 .then(named)
                 .text(if runs.len() > NAMED_MAX { ", and more." } else { "." })
         }
-        Deviation::Unplanned(run) => Prose::new()
-            .text("Run ")
-            .code(run)
-            .text(" is not part of the plan and enters nothing."),
+        Deviation::Unplanned(run) => {
+            Prose::new().text("Run ").code(run).text(" is not part of the plan and enters nothing.")
+        }
         Deviation::Reordered(count) => {
             let source = Source::Runs(ALL_RUNS.to_owned());
             let claim = writer.count("deviations/reordered", *count, source);

@@ -2,8 +2,8 @@
 
 use tachograph_model::run::Arm;
 
-use super::results::describe;
 use super::Writer;
+use super::results::describe;
 use crate::analysis::{ALL_RUNS, MEASURED_RUNS};
 use crate::claim::{ClaimRef, Format, Number, Source};
 use crate::document::{Align, Block, Prose, Table, cell, code, comma_separated, text};
@@ -18,11 +18,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     writer.heading("Validity");
     let validity = &writer.analysis.validity;
     writer.paragraph(
-        Prose::new()
-            .text("As a whole, the evidence is ")
-            .status(validity.worst())
-            .text(". Each check looks at runs or at the study; “suspect” means that something may \
-                   have spoiled it, “invalid” that it did. Nothing is removed."),
+        Prose::new().text("As a whole, the evidence is ").status(validity.worst()).text(
+            ". Each check looks at runs or at the study; “suspect” means that something may \
+                   have spoiled it, “invalid” that it did. Nothing is removed.",
+        ),
     );
     let rows = Check::ALL.into_iter().map(|check| check_row(writer, check)).collect();
     writer.table(Table {
@@ -36,11 +35,8 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         rows,
     });
     let groups = grouped(&validity.findings);
-    let rows = groups
-        .iter()
-        .enumerate()
-        .map(|(index, group)| finding_row(writer, index, group))
-        .collect();
+    let rows =
+        groups.iter().enumerate().map(|(index, group)| finding_row(writer, index, group)).collect();
     writer.table(Table {
         caption: text("What was found, the most telling value of each kind."),
         columns: vec![
@@ -172,7 +168,7 @@ pub(super) fn consistency(writer: &mut Writer<'_>) {
             let source = Source::Runs(each.planned.id.to_string());
             let value = (cv.cv, "fraction", Format::Percent(2));
             let n = (cv.n as u64, cv.interval);
-            writer.estimate(id, value, n, Formula::CoefficientOfVariation, source)
+            writer.estimate(id, value, n, (Formula::CoefficientOfVariation, source))
         });
         rows.push(vec![
             code(&each.planned.id),
@@ -269,17 +265,16 @@ pub(super) fn drift(writer: &mut Writer<'_>) {
         Some(effect) => {
             let p = writer.p_value("drift/p", effect.p_value, Formula::BlockF, source());
             let moved = effect.p_value <= analysis.plan.primary.alpha;
-            let line = Prose::new()
-                .text("Between complete blocks, the level of ")
-                .text(metric.title());
+            let line =
+                Prose::new().text("Between complete blocks, the level of ").text(metric.title());
             let line = if moved {
                 line.text(" moved by more than chance explains (p ").value(p).text(
                     "). Comparisons within blocks are not touched by it; means over blocks are.",
                 )
             } else {
-                line.text(" was not shown to move (p ").value(p).text(
-                    "). That is no proof that it did not.",
-                )
+                line.text(" was not shown to move (p ")
+                    .value(p)
+                    .text("). That is no proof that it did not.")
             };
             writer.paragraph(line);
         }

@@ -18,8 +18,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     primary(writer, metric);
     if let Some((drawing, description)) = figure::runs::draw(analysis, metric) {
         let caption = Prose::new()
-            .text("Each dot is one run; the diamond is the mean over runs and the bar its \
-                   interval. In ")
+            .text(
+                "Each dot is one run; the diamond is the mean over runs and the bar its \
+                   interval. In ",
+            )
             .text(metric.unit())
             .text(".");
         writer.figure(("runs", "Runs of each configuration"), drawing, description, caption);
@@ -27,8 +29,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     if let Some((drawing, description)) = figure::forest::draw(analysis, metric) {
         let margin = writer.margin();
         let caption = Prose::new()
-            .text("Change against the baseline of the same block, with its interval. The shaded \
-                   band is the margin of ±")
+            .text(
+                "Change against the baseline of the same block, with its interval. The shaded \
+                   band is the margin of ±",
+            )
             .value(margin)
             .text(" %: differences inside it do not matter.");
         writer.figure(("ratios", "Ratios to the baseline"), drawing, description, caption);
@@ -77,22 +81,18 @@ fn row(writer: &mut Writer<'_>, metric: Metric, each: &ConfigurationAnalysis) ->
     let mean = writer.metric_mean(metric, each);
     let ratio = writer.ratio(metric, each);
     let id = &each.planned.id;
-    let n = match mean {
-        Some(mean) => Prose::new().part(mean, Part::N),
-        None => {
-            let source = Source::Runs(id.to_string());
-            let none = writer.count(format!("runs/{id}/measured"), each.n_measured, source);
-            Prose::new().value(none)
-        }
+    let n = if let Some(mean) = mean {
+        Prose::new().part(mean, Part::N)
+    } else {
+        let source = Source::Runs(id.to_string());
+        let none = writer.count(format!("runs/{id}/measured"), each.n_measured, source);
+        Prose::new().value(none)
     };
     let judged = each.judged(metric);
     let p = judged.map(|judged| {
         let family = judged.family_size > 1 || each.planned.arm == Arm::Chimera;
-        let (formula, name) = if family {
-            (Formula::HolmDifference, "p_holm")
-        } else {
-            (Formula::UnadjustedP, "p")
-        };
+        let (formula, name) =
+            if family { (Formula::HolmDifference, "p_holm") } else { (Formula::UnadjustedP, "p") };
         let id = format!("{}/{id}/{name}", super::metric_id(metric));
         let source = Source::Runs(with_baseline(each));
         writer.p_value(id, judged.p_difference_adjusted, formula, source)
@@ -215,7 +215,8 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
         .text(metric.unit())
         .text(if metric.higher_is_better() { "; more is better." } else { "; less is better." });
     if metric == Metric::ServerDecodeRate {
-        caption = caption.text(" A property of the server: it never supports a claim about a client.");
+        caption =
+            caption.text(" A property of the server: it never supports a claim about a client.");
     }
     let table = Table {
         caption,
@@ -254,7 +255,7 @@ pub(super) fn describe(
         let id = format!("{}/{}/{name}", super::metric_id(metric), each.planned.id);
         let source = Source::Runs(each.planned.id.to_string());
         let n = (estimate.summary.n as u64, None);
-        writer.estimate(id, (value, metric.unit(), format), n, formula, source)
+        writer.estimate(id, (value, metric.unit(), format), n, (formula, source))
     };
     let summary = &estimate.summary;
     Described {

@@ -4,7 +4,7 @@ use tachograph_model::environment::Conditions;
 use tachograph_model::event::Stage;
 use tachograph_model::plan::{Metric, PromptCache};
 use tachograph_model::study::StudyHead;
-use tachograph_model::units::InstantNs;
+use tachograph_model::units::{DurationNs, InstantNs};
 use tachograph_stats::Sample;
 
 use super::{Check, Finding, Status, Validity};
@@ -46,7 +46,7 @@ fn delays(validity: &mut Validity, run: &RunFacts, primary: Metric) {
     let Some(p99_ms) = delays.map(|delay| delay.p99_ms).reduce(f64::max) else { return };
     let times: Vec<f64> = match primary {
         Metric::OutputThroughput | Metric::RunWall => {
-            run.wall().map(|wall| wall.as_millis()).into_iter().collect()
+            run.wall().map(DurationNs::as_millis).into_iter().collect()
         }
         Metric::E2e => run.calls().filter_map(|call| call.e2e_ms).collect(),
         Metric::TtftWarm | Metric::TtftCold => {
@@ -77,9 +77,11 @@ fn clocks(validity: &mut Validity, run: &RunFacts) {
         let status = if stamped { Status::Invalid } else { Status::Suspect };
         let words = "the real-time clock moved against the monotonic one during the run";
         let seen = step.as_millis();
-        validity.found(
-            Finding::on(run, Check::ClockSteps, status, words).seen(seen, "ms", millis(seen)),
-        );
+        validity.found(Finding::on(run, Check::ClockSteps, status, words).seen(
+            seen,
+            "ms",
+            millis(seen),
+        ));
     }
 }
 
@@ -109,8 +111,7 @@ fn stolen(validity: &mut Validity, run: &RunFacts, n_cpus: u32) {
     let Some((before, after, seconds)) = span(run) else { return };
     let (Some(before), Some(after)) = (before.stolen_cpu_ns, after.stolen_cpu_ns) else { return };
     validity.looked(Check::Stolen, 1);
-    let fraction =
-        after.saturating_sub(before) as f64 / 1e9 / seconds / f64::from(n_cpus.max(1));
+    let fraction = after.saturating_sub(before) as f64 / 1e9 / seconds / f64::from(n_cpus.max(1));
     if fraction > STOLEN_FRACTION_MAX {
         let words = "the hypervisor gave part of the processors' time to others";
         validity.found(
@@ -158,9 +159,8 @@ fn prompt_cache(validity: &mut Validity, run: &RunFacts, planned: PromptCache) {
         return;
     }
     let calls = run.calls().filter(|call| call.is_completed());
-    let known: Vec<(u64, u64)> = calls
-        .filter_map(|call| Some((call.cached_prompt_tokens?, call.prompt_tokens?)))
-        .collect();
+    let known: Vec<(u64, u64)> =
+        calls.filter_map(|call| Some((call.cached_prompt_tokens?, call.prompt_tokens?))).collect();
     if known.is_empty() {
         return;
     }
@@ -192,10 +192,11 @@ fn tokens(validity: &mut Validity, run: &RunFacts) {
     let n_wrong = completed().filter(|call| call.usage_contradicts_chunks).count();
     if n_wrong > 0 {
         let words = "the server counted fewer output tokens than content chunks that it sent";
-        validity.found(
-            Finding::on(run, Check::TokenMismatch, Status::Suspect, words)
-                .seen(n_wrong as f64, "calls", Format::Count),
-        );
+        validity.found(Finding::on(run, Check::TokenMismatch, Status::Suspect, words).seen(
+            n_wrong as f64,
+            "calls",
+            Format::Count,
+        ));
     }
     if completed().next().is_some() {
         validity.looked(Check::Degenerate, 1);
@@ -208,9 +209,7 @@ fn tokens(validity: &mut Validity, run: &RunFacts) {
                 _ => Status::Suspect,
             };
             let stage = Stage::name(call.stage);
-            validity.found(
-                Finding::on(run, Check::Degenerate, status, kind.title()).quote(stage),
-            );
+            validity.found(Finding::on(run, Check::Degenerate, status, kind.title()).quote(stage));
         }
     }
 }

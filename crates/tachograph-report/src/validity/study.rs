@@ -107,10 +107,11 @@ fn stamps(validity: &mut Validity, facts: &[&RunFacts]) {
     if without > 0 {
         let words = "runs have no kernel stamps: their instants are the client's own, and the \
                      client's delay is unknown";
-        validity.found(
-            Finding::on_study(Check::KernelStamps, Status::Valid, words)
-                .seen(without as f64, "runs", Format::Count),
-        );
+        validity.found(Finding::on_study(Check::KernelStamps, Status::Valid, words).seen(
+            without as f64,
+            "runs",
+            Format::Count,
+        ));
     }
 }
 

@@ -37,7 +37,8 @@ fn differing<'a>(expected: &'a str, found: &'a str) -> Vec<Pair<'a>> {
         .take_while(|(a, b)| a == b)
         .count();
     let mut start: usize = expected[..head].iter().map(|line| line.len() + 1).sum();
-    let (expected, found) = (&expected[head..expected.len() - tail], &found[head..found.len() - tail]);
+    let (expected, found) =
+        (&expected[head..expected.len() - tail], &found[head..found.len() - tail]);
     let mut pairs = Vec::new();
     for index in 0..expected.len().max(found.len()) {
         let own = expected.get(index).copied().unwrap_or_default();

@@ -1,7 +1,11 @@
 //! Fake studies in memory: a plan's text and the shape of each run go in,
 //! evidence comes out. Deterministic; no clock, no files.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made-up numbers are small and positive")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "made-up numbers are small and positive"
+)]
 
 use std::collections::BTreeMap;
 
@@ -147,7 +151,7 @@ pub(crate) fn head(plan: &Plan, evidence: &[RunEvidence]) -> StudyHead {
         harness_version: "0.1.0".to_owned(),
     })];
     entries.extend(evidence.iter().map(|run| JournalEntry::RunSealed(run.sealed.clone())));
-    let n_runs = u32::try_from(evidence.len()).unwrap();
+    let n_runs = u32::try_from(evidence.len()).expect("a test has few runs");
     entries.push(JournalEntry::Completed(Completed { n_runs }));
     let journal = entries
         .into_iter()
@@ -220,13 +224,7 @@ fn millis(value: f64) -> u64 {
     (value * 1e6) as u64
 }
 
-fn seal(
-    plan: &Plan,
-    run: &Run,
-    shape: &Shape,
-    clock: &mut u64,
-    noise: &mut Noise,
-) -> RunEvidence {
+fn seal(plan: &Plan, run: &Run, shape: &Shape, clock: &mut u64, noise: &mut Noise) -> RunEvidence {
     let mut tape = Tape { events: Vec::new() };
     let start = *clock;
     let at = |clock: &u64| InstantNs(*clock);
@@ -276,8 +274,7 @@ fn seal(
         completed &= status == CallStatus::Completed;
     }
     tape.agent(clock_sample(*clock, shape.clock_step_ns));
-    let outcome =
-        if completed { WorkflowOutcome::Completed } else { WorkflowOutcome::CallFailed };
+    let outcome = if completed { WorkflowOutcome::Completed } else { WorkflowOutcome::CallFailed };
     tape.agent(Event::Done(Done { outcome, at_ns: at(clock) }));
     *clock += millis(1.0);
     let cpu = ((*clock - spawned) as f64 * shape.cpu) as u64;
