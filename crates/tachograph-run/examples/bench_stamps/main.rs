@@ -5,7 +5,9 @@
 //! second), and prints one Markdown table: the error of TTFT and of each chunk's
 //! stamp, with the kernel's stamps and with the user's, the client's processor time
 //! per token and its peak memory. The error of a stamp is its distance from the
-//! instant just before the server's write, so it holds the write itself.
+//! instant just before the server's write, so it holds the write itself. Chunks that
+//! are not the last of their read have no stamp of their own: they are counted as
+//! coalesced, and only the last one's error enters.
 
 #[path = "../measure/sample.rs"]
 mod sample;
@@ -140,6 +142,10 @@ struct Level {
     peak_rss_kb: u64,
 }
 
+/// Intervals over which the streams of a level start; odd, so that a power of two of
+/// streams has that many different phases.
+const START_INTERVALS: u64 = 21;
+
 /// Runs `n_streams`, whose tokens are due evenly spread over the time between tokens.
 fn run(
     server: &Server,
@@ -150,8 +156,9 @@ fn run(
     let mut driver = Driver::new(Stop::new()?)?;
     let cpu_before = cpu_ns();
     let start = clock::now().after(DurationNs::from_millis(20));
+    let spread = DurationNs(interval.0 * START_INTERVALS);
     for call in 0..n_streams {
-        let delay = DurationNs(interval.0 * u64::from(call) / u64::from(n_streams));
+        let delay = DurationNs(spread.0 * u64::from(call) / u64::from(n_streams));
         driver.submit(spec(&server.endpoint, call, n_tokens, start.after(delay))?);
     }
     let mut traces = Vec::new();
@@ -173,10 +180,16 @@ impl Errors {
         let truth = |sent_ns: u64| (sent_ns - received_ns) as f64;
         let first = sends.first().zip(record.ttft());
         self.ttft.extend(first.map(|(sent, ttft)| (ttft.0 as f64 - truth(*sent)) / 1e3));
-        let errors = record
-            .content_chunks()
+        let chunks: Vec<_> = record.content_chunks().collect();
+        let is_last =
+            |index: usize| chunks.get(index + 1).is_none_or(|next| next.read != chunks[index].read);
+        let errors = chunks
+            .iter()
             .zip(sends)
-            .map(|(chunk, sent)| (i128::from(chunk.stamp().0) - i128::from(*sent)) as f64 / 1e3);
+            .enumerate()
+            .filter(|(index, _)| is_last(*index))
+            .map(|(_, (chunk, sent))| i128::from(chunk.stamp().0) - i128::from(*sent))
+            .map(|error_ns| error_ns as f64 / 1e3);
         self.chunk.extend(errors);
     }
 
@@ -193,7 +206,7 @@ impl Errors {
 fn measure(seconds: u64) -> Result<(), Failure> {
     let server = Server::start()?;
     println!(
-        "| streams | stamps | tokens | coalesced | TTFT error p50 / p99 / max us | chunk error p50 / p99 / max us | CPU us/token | peak RSS MB |"
+        "| streams | stamps | tokens | coalesced | TTFT error p50 / p99 / max µs | chunk error p50 / p99 / max µs | CPU µs/token | peak RSS MB |"
     );
     println!("|--:|---|--:|--:|---|---|--:|--:|");
     for (n_streams, interval_ms) in LEVELS {
