@@ -44,7 +44,7 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(name: &'static str, why_it_matters: &'static str) -> Unjudged {
+    fn of(name: &'static str, why_it_matters: &'static str) -> Unjudged {
         Unjudged { name, why_it_matters }
     }
 }

@@ -324,7 +324,9 @@ impl Execution<'_, '_> {
         } else {
             // A run without all of its agents is not that run: those that wait
             // for their task are ended without one.
-            agents.iter_mut().for_each(|agent| agent.process.end());
+            for agent in &mut agents {
+                agent.process.end();
+            }
         }
         let result = self.listen(&mut agents, &messages, limit(plan));
         if let Err(error) = result {
@@ -363,7 +365,9 @@ impl Execution<'_, '_> {
                 }
             }
             if kill_at.is_some_and(|at| now > at) {
-                agents.iter_mut().for_each(|agent| agent.process.kill());
+                for agent in agents.iter_mut() {
+                    agent.process.kill();
+                }
             }
             match messages.recv_timeout(LOOK) {
                 Ok(message) => self.hear(agents, message)?,
@@ -379,7 +383,7 @@ impl Execution<'_, '_> {
             Message::Said { agent, event, at_ns } => {
                 let agent = &mut agents[agent];
                 let name = agent.process.name.clone();
-                match event {
+                match *event {
                     Ok(event) => {
                         match &event {
                             Event::Done(Done { outcome, .. }) => agent.done = Some(*outcome),
@@ -452,7 +456,9 @@ impl Execution<'_, '_> {
 
 /// Kills every worker and waits until all of them are gone.
 fn kill_all(agents: &mut [Agent], messages: &Receiver<Message>) {
-    agents.iter_mut().for_each(|agent| agent.process.kill());
+    for agent in agents.iter_mut() {
+        agent.process.kill();
+    }
     while agents.iter().any(|agent| agent.end.is_none()) {
         match messages.recv() {
             Ok(Message::Gone { agent, end }) => agents[agent].end = Some(end),

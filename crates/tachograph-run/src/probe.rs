@@ -113,16 +113,16 @@ fn close_to<'a>(model: &str, models: &'a [String]) -> Option<&'a str> {
 fn advice(model: &str, models: &[String]) -> String {
     let mut text = String::new();
     if let Some(near) = close_to(model, models) {
-        text.push_str(&format!(" (did you mean {near:?}?)"));
+        text = format!(" (did you mean {near:?}?)");
     }
     if models.is_empty() {
         text.push_str("; it has none");
     } else {
         let listed: Vec<&str> = models.iter().take(LISTED_MAX).map(String::as_str).collect();
         let more = models.len() - listed.len();
-        text.push_str(&format!("; it has {}", listed.join(", ")));
+        text = format!("{text}; it has {}", listed.join(", "));
         if more > 0 {
-            text.push_str(&format!(" and {more} more"));
+            text = format!("{text} and {more} more");
         }
     }
     text

@@ -20,7 +20,7 @@ use tachograph_model::plan::{Engine, Managed, PromptCache};
 use crate::process_sys::{self, SpawnOptions};
 
 /// How long a server may take until it is ready, unless said otherwise.
-pub const READY_TIMEOUT: Duration = Duration::from_secs(120);
+pub const READY_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// How long a server may take to end by itself once its input is closed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -397,7 +397,7 @@ mod tests {
         ManagedServer::start(ServeCommand { command, port: 0, ready_timeout })
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn a_server_starts_restarts_on_its_port_and_stops() {

@@ -3,7 +3,13 @@
 //! This program is its own harness: started with a subcommand it is a worker, a
 //! shim, a server or a harness; without one it runs the tests below. A word on
 //! the command line picks the tests whose names contain it.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test program talks")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test program talks, and fails where something is missing"
+)]
 
 #[path = "support/ollama.rs"]
 mod ollama;
@@ -242,7 +248,7 @@ fn two_agents() {
     let server = Ollama::start(Behaviour::default());
     let mut bench = Bench::new(&server.url);
     let mut second = bench.plan.agents[0].clone();
-    second.name = "second".to_owned();
+    "second".clone_into(&mut second.name);
     bench.plan.agents.push(second);
     let folder = bench.inputs["analyst"].clone();
     bench.inputs.insert("second".to_owned(), folder);

@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(found.findings[0].len(), 159);
         let found = extract(&"é".repeat(1000));
         assert_eq!(found.summary.len(), SUMMARY_BYTES_MAX);
-        let many: String = (0..20).map(|i| format!("- f{i}\n")).collect();
-        assert_eq!(extract(&many).findings.len(), FINDINGS_MAX);
+        let many: Vec<String> = (0..20).map(|i| format!("- f{i}\n")).collect();
+        assert_eq!(extract(&many.concat()).findings.len(), FINDINGS_MAX);
     }
 }

@@ -63,7 +63,15 @@ pub fn report(extraction: &Extraction, data_head: &str) -> String {
         if items.is_empty() {
             NONE.to_owned()
         } else {
-            items.iter().map(|item| format!("- {item}\n")).collect()
+            items
+                .iter()
+                .flat_map(|item| {
+                    [
+                        "- ", item, "
+",
+                    ]
+                })
+                .collect()
         }
     };
     [

@@ -18,6 +18,8 @@
 //!
 //! Does not: parse; see [`super::outline`].
 
+use std::fmt::Write as _;
+
 use tachograph_model::event::FileKind;
 
 use super::ingest::Ingested;
@@ -51,7 +53,7 @@ pub fn summary(files: &[Ingested], n_skipped: usize, bytes_max: usize) -> String
     match files.len() - n_described {
         0 => {}
         1 => text.push_str("- and 1 more file\n"),
-        n => text.push_str(&format!("- and {n} more files\n")),
+        n => writeln!(text, "- and {n} more files").expect("a String takes any text"),
     }
     text
 }

@@ -1,5 +1,7 @@
 //! The machine.
 
+use std::cmp::Ordering;
+
 use tachograph_model::environment::{Conditions, Host};
 
 use super::Check;
@@ -9,7 +11,8 @@ use crate::{clock, process_sys};
 
 /// What is judged beside host and conditions. Absent means that it could not be
 /// read.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "units end names")]
 struct Clocks {
     /// The smallest step between two different readings, in nanoseconds.
     step_ns: Option<u64>,
@@ -68,7 +71,7 @@ fn judge(
 }
 
 fn clock_source(host: &Host) -> Check {
-    let check = Check::new(
+    let check = Check::of(
         "clock source",
         "each instant is a reading of this clock; a slow one delays the client and blurs chunks",
     );
@@ -87,7 +90,7 @@ fn clock_source(host: &Host) -> Check {
 
 fn clock_step(clocks: Clocks) -> Check {
     let check =
-        Check::new("clock step", "no difference smaller than this between two instants is real");
+        Check::of("clock step", "no difference smaller than this between two instants is real");
     let promised = clocks
         .resolution_ns
         .map_or(String::new(), |resolution| format!(" (the system promises {resolution} ns)"));
@@ -102,7 +105,7 @@ fn clock_step(clocks: Clocks) -> Check {
 }
 
 fn kernel_stamps(host: &Host) -> Check {
-    let check = Check::new(
+    let check = Check::of(
         "kernel receive stamps",
         "without them a chunk's instant is when the client woke up, which load delays",
     );
@@ -114,7 +117,7 @@ fn kernel_stamps(host: &Host) -> Check {
 }
 
 fn timer_slack(clocks: Clocks) -> Check {
-    let check = Check::new("timer slack", "how much later than asked a wait may end");
+    let check = Check::of("timer slack", "how much later than asked a wait may end");
     match clocks.slack_ns {
         None => check.unknown("the system does not say"),
         Some(slack @ ..=1_000) => check.good(format!("{slack} ns")),
@@ -126,7 +129,7 @@ fn timer_slack(clocks: Clocks) -> Check {
 }
 
 fn load(host: &Host, conditions: &Conditions) -> Check {
-    let check = Check::new("load", "other programs take time that the server would have used");
+    let check = Check::of("load", "other programs take time that the server would have used");
     let Some(load) = conditions.load_1min else { return check.unknown("the system does not say") };
     let found = format!("{load:.2} on {} processors", host.n_cpus);
     let fix = "stop what else runs here, or measure later (`top` shows it)";
@@ -142,7 +145,7 @@ fn load(host: &Host, conditions: &Conditions) -> Check {
 
 fn governor(host: &Host) -> Check {
     let check =
-        Check::new("frequency governor", "a processor that changes its speed changes the figures");
+        Check::of("frequency governor", "a processor that changes its speed changes the figures");
     match host.governor.as_deref() {
         None => check.unknown("not visible, as usual in virtual machines"),
         Some("performance") => check.good("performance"),
@@ -152,7 +155,7 @@ fn governor(host: &Host) -> Check {
 
 fn memory(conditions: &Conditions) -> Check {
     const GIB: u64 = 1 << 30;
-    let check = Check::new("free memory", "a model that does not fit is read again and again");
+    let check = Check::of("free memory", "a model that does not fit is read again and again");
     let Some(bytes) = conditions.memory_available_bytes else {
         return check.unknown("the system does not say");
     };
@@ -168,7 +171,7 @@ fn memory(conditions: &Conditions) -> Check {
 
 fn stolen(host: &Host, conditions: &Conditions) -> Check {
     let check =
-        Check::new("stolen CPU time", "a hypervisor that runs others meanwhile stops every clock");
+        Check::of("stolen CPU time", "a hypervisor that runs others meanwhile stops every clock");
     let (Some(busy), Some(stolen)) = (conditions.busy_cpu_ns, conditions.stolen_cpu_ns) else {
         return check.unknown("the system does not say");
     };
@@ -183,17 +186,19 @@ fn stolen(host: &Host, conditions: &Conditions) -> Check {
 }
 
 fn processors(host: &Host, server_threads: u32) -> Check {
-    let check = Check::new(
+    let check = Check::of(
         "processors for the servers",
         "threads that wait for each other while sharing processors slow a model down many times",
     );
     let found = format!("{server_threads} server threads on {} processors", host.n_cpus);
-    if server_threads < host.n_cpus {
-        check.good(found)
-    } else if server_threads == host.n_cpus {
-        check.warn(found, "leave one processor to the client: fewer `threads` or servers")
-    } else {
-        check.bad(found, "give the servers fewer `threads`, or use fewer servers")
+    match server_threads.cmp(&host.n_cpus) {
+        Ordering::Less => check.good(found),
+        Ordering::Equal => {
+            check.warn(found, "leave one processor to the client: fewer `threads` or servers")
+        }
+        Ordering::Greater => {
+            check.bad(found, "give the servers fewer `threads`, or use fewer servers")
+        }
     }
 }
 

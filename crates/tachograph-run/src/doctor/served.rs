@@ -33,8 +33,8 @@ const UNKNOWN_OPTION: &str = "tachograph_unknown_option";
 /// anew with another context length and without GPU layers, to see whether that
 /// is done; the next call with other options loads it once more.
 pub fn server(target: &Target, model: Option<&str>) -> Vec<Check> {
-    let reachable = Check::new("server", "without it nothing can be measured");
-    let present = Check::new("model", "without it nothing can be measured");
+    let reachable = Check::of("server", "without it nothing can be measured");
+    let present = Check::of("model", "without it nothing can be measured");
     let identified = probe::identify(target);
     let seen = match &identified {
         Ok(seen) => seen,
@@ -133,7 +133,7 @@ impl Trial<'_> {
 }
 
 fn trials(target: &Target, model: &str, seen: &Seen) -> Vec<Check> {
-    let answers = Check::new("answer", "without it nothing can be measured");
+    let answers = Check::of("answer", "without it nothing can be measured");
     let client = match Stop::new().map(Client::new) {
         Ok(Ok(client)) => client,
         Ok(Err(error)) => return vec![answers.bad(error.to_string(), "close other programs")],
@@ -180,7 +180,7 @@ fn trials(target: &Target, model: &str, seen: &Seen) -> Vec<Check> {
 }
 
 fn coldness(first: &CallRecord, second: &CallRecord) -> Check {
-    let check = Check::new(
+    let check = Check::of(
         "cold or warm",
         "cold and warm calls are different things; the load time tells them apart",
     );
@@ -195,7 +195,7 @@ fn coldness(first: &CallRecord, second: &CallRecord) -> Check {
 }
 
 fn usage(call: &CallRecord) -> Check {
-    let check = Check::new("token counts", "rates per token need the server's counts");
+    let check = Check::of("token counts", "rates per token need the server's counts");
     let usage = call.finished.usage;
     match (usage.prompt_tokens, usage.output_tokens) {
         (Some(prompt), Some(output)) => {
@@ -209,7 +209,7 @@ fn usage(call: &CallRecord) -> Check {
 }
 
 fn chunks(call: &CallRecord) -> Check {
-    let check = Check::new("tokens in a chunk", "gaps between chunks are not gaps between tokens");
+    let check = Check::of("tokens in a chunk", "gaps between chunks are not gaps between tokens");
     let n_chunks = call.content_chunks().count() as u64;
     match call.finished.usage.output_tokens {
         None => check.unknown(format!("{n_chunks} chunks, tokens not reported")),
@@ -225,7 +225,7 @@ fn chunks(call: &CallRecord) -> Check {
 }
 
 fn prompt_cache(first: &CallRecord, second: &CallRecord) -> Check {
-    let check = Check::new(
+    let check = Check::of(
         "prompt cache",
         "a prompt that was seen before costs nothing, in whichever configuration comes later",
     );
@@ -256,7 +256,7 @@ fn prompt_cache(first: &CallRecord, second: &CallRecord) -> Check {
 }
 
 fn repeatability(first: &CallRecord, second: &CallRecord) -> Check {
-    let check = Check::new(
+    let check = Check::of(
         "repeatable answers",
         "answers of other lengths make wall times differ for no other reason",
     );
@@ -273,7 +273,7 @@ fn repeatability(first: &CallRecord, second: &CallRecord) -> Check {
 }
 
 fn sampling(first: &CallRecord, third: &CallRecord, fourth: &CallRecord) -> Check {
-    let check = Check::new(
+    let check = Check::of(
         "sampling options",
         "levels of an option that the server ignores are one configuration under many names",
     );
@@ -291,7 +291,7 @@ fn sampling(first: &CallRecord, third: &CallRecord, fourth: &CallRecord) -> Chec
 }
 
 fn limit(first: &CallRecord, odd: &CallRecord) -> Check {
-    let check = Check::new("output limit", "without one the model decides how long a run takes");
+    let check = Check::of("output limit", "without one the model decides how long a run takes");
     let counted = |call: &CallRecord, limit: i64| {
         (call.is_completed(), call.output_tokens().count().cast_signed(), limit)
     };
@@ -309,8 +309,7 @@ fn limit(first: &CallRecord, odd: &CallRecord) -> Check {
 }
 
 fn unknown_options(odd: &CallRecord) -> Check {
-    let check =
-        Check::new("unknown options", "a misspelt option is measured as if it had been set");
+    let check = Check::of("unknown options", "a misspelt option is measured as if it had been set");
     match odd.finished.status {
         CallStatus::Completed => check.warn(
             "ignored without a word",
@@ -324,8 +323,8 @@ fn unknown_options(odd: &CallRecord) -> Check {
 /// Asks for another context length and no GPU layers, and looks at what the
 /// server then has loaded.
 fn reload(trial: &mut Trial<'_>, prompt: &str) -> Vec<Check> {
-    let context = Check::new("context length", "a prompt that does not fit is cut silently");
-    let layers = Check::new("GPU layers", "what was asked for need not be what was loaded");
+    let context = Check::of("context length", "a prompt that does not fit is cut silently");
+    let layers = Check::of("GPU layers", "what was asked for need not be what was loaded");
     let both = |found: &str| vec![context.unknown(found), layers.unknown(found)];
     let before = match probe::probe(trial.target, trial.model) {
         Ok(seen) => seen.identity,

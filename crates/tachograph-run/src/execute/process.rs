@@ -21,7 +21,7 @@ use crate::shim::{self, ShimReport};
 #[derive(Debug)]
 pub(super) enum Message {
     /// A worker said something.
-    Said { agent: usize, event: Result<Event, Noise>, at_ns: InstantNs },
+    Said { agent: usize, event: Box<Result<Event, Noise>>, at_ns: InstantNs },
     /// A worker has closed its standard output.
     Silent { agent: usize },
     /// A worker has closed its standard error, on which it wrote this.
@@ -136,7 +136,7 @@ fn listen(
     thread("agent stdout").spawn(move || {
         lines::read_lines(BufReader::new(stdout), |line, too_long| {
             let at_ns = clock::now();
-            let event = lines::parse(&line, too_long);
+            let event = Box::new(lines::parse(&line, too_long));
             drop(to_stdout.send(Message::Said { agent, event, at_ns }));
         });
         drop(to_stdout.send(Message::Silent { agent }));

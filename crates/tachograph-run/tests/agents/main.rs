@@ -1,4 +1,5 @@
 //! The native agent, probes and doctor, in this process, against small servers.
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 #[path = "../support/ollama.rs"]
 mod ollama;

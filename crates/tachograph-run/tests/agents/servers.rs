@@ -106,11 +106,11 @@ fn other_servers_are_told_apart() {
 fn errors_name_the_url_and_the_way_out() {
     let said = |error: ProbeError| error.to_string();
     let server = Ollama::start(Behaviour::default());
-    let error = said(probe::probe(&target(&server.url), "tyni").unwrap_err());
+    let error = said(probe::probe(&target(&server.url), "tniy").unwrap_err());
     assert_eq!(
         error,
         format!(
-            "the server at {} has no model \"tyni\" (did you mean \"tiny:latest\"?); \
+            "the server at {} has no model \"tniy\" (did you mean \"tiny:latest\"?); \
              it has tiny:latest, other:1b",
             server.url
         )

@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 
 /// How long a test waits for what must happen, so that a failure is one and not
 /// a test that never ends.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the server does.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each test sets the one or two it is about")]
 pub(crate) struct Behaviour {
     /// The models of `/api/tags`.
     pub(crate) models: Vec<&'static str>,
@@ -270,10 +271,11 @@ fn generate(mut stream: &TcpStream, behaviour: &Behaviour, state: &Mutex<State>,
         .map(|line| line.to_string())
         .collect();
     lines.push(last.to_string());
-    let mut text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
-    for line in lines {
-        text.push_str(&format!("{:x}\r\n{line}\n\r\n", line.len() + 1));
-    }
-    text.push_str("0\r\n\r\n");
+    let chunk = |line: String| format!("{:x}\r\n{line}\n\r\n", line.len() + 1);
+    let chunks: Vec<String> = lines.into_iter().map(chunk).collect();
+    let text = format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
+        chunks.concat()
+    );
     drop(stream.write_all(text.as_bytes()));
 }
