@@ -351,6 +351,16 @@ pub enum Engine {
     Simulated,
 }
 
+impl Engine {
+    /// Returns the name as written in a plan.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Llama => "llama",
+            Self::Simulated => "simulated",
+        }
+    }
+}
+
 /// One agent of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,271 @@
+//! What the user typed.
+//!
+//! Owns: the command line's grammar and its help texts.
+//!
+//! Does not: check that files exist or decide anything.
+
+#![expect(clippy::doc_markdown, reason = "doc comments are help texts, shown as they are")]
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tachograph_model::options::OptionValue;
+
+/// Measures LLM agents and publishes reports in which every number can be
+/// traced to a raw event and recomputed.
+#[derive(Debug, Parser)]
+#[command(name = "tacho", version, about, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 done and the answer is no; 2 wrong usage or plan; \
+                        3 could not be carried out; 4 partial.")]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up a real small model, run real agents on it, report and verify
+    Quickstart(QuickstartArgs),
+    /// Check whether this machine and a server are fit to measure
+    Doctor(DoctorArgs),
+    /// Write a commented plan for a server that is there
+    Init(InitArgs),
+    /// Show what a plan will do: matrix, order, time
+    Plan(PlanArgs),
+    /// Execute a plan and keep the evidence
+    Run(RunArgs),
+    /// Publish the report of a study
+    Report(ReportArgs),
+    /// Recompute a study's report from its raw events, and name what differs
+    Verify(VerifyArgs),
+    /// Serve a model on Ollama's and OpenAI's routes
+    Serve(ServeArgs),
+    /// Print the JSON schema of plans, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+    /// Execute one agent's task, read from standard input
+    #[command(hide = true)]
+    Worker,
+    /// Start a command and report what it used
+    #[command(hide = true)]
+    Shim {
+        /// The command.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<String>,
+    },
+}
+
+/// Changes to a plan, recorded in the study.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(crate) struct Overrides {
+    /// Run this many blocks instead of the plan's
+    #[arg(long, value_name = "N")]
+    pub(crate) blocks: Option<u32>,
+    /// Set an option of every configuration: num_predict=64
+    #[arg(long = "set", value_name = "OPTION=VALUE", value_parser = parse_setting)]
+    pub(crate) set: Vec<(String, OptionValue)>,
+    /// Use the server at this URL (NAME=URL if the plan has several)
+    #[arg(long, value_name = "[NAME=]URL")]
+    pub(crate) server: Vec<String>,
+    /// Use this model
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Replace every server by a simulated one: no model, stated timing
+    #[arg(long, conflicts_with_all = ["server", "model"])]
+    pub(crate) simulated: bool,
+}
+
+fn parse_setting(text: &str) -> Result<(String, OptionValue), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("expected OPTION=VALUE, as in num_predict=64, not `{text}`"))?;
+    Ok((name.trim().to_owned(), OptionValue::parse(value.trim())))
+}
+
+/// Arguments of `tacho quickstart`.
+#[derive(Debug, Args)]
+pub(crate) struct QuickstartArgs {
+    /// Where the study goes
+    #[arg(short, long, value_name = "DIR", default_value = "quickstart.study")]
+    pub(crate) output: PathBuf,
+    /// Replace a study that is already there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Changes to the quick plan.
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    /// Keep the engine and its model here
+    #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// Arguments of `tacho doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A server to look at too
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The model to try (the first one listed if absent)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The environment variable that holds the server's API key
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) api_key_env: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `tacho init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The server to plan for
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+    /// The model (the first one listed if absent)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The environment variable that holds the server's API key
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) api_key_env: Option<String>,
+    /// Where the plan goes
+    #[arg(short, long, value_name = "FILE", default_value = "plan.toml")]
+    pub(crate) output: PathBuf,
+}
+
+/// Arguments of `tacho plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// Changes to the plan.
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    /// Make one unrecorded rehearsal run of the baseline and estimate from it
+    #[arg(long)]
+    pub(crate) rehearse: bool,
+    /// Print the plan with every default and its runs as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Keep the engine and its model here
+    #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// Arguments of `tacho run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The plan (with --resume the study's own plan is used)
+    #[arg(required_unless_present = "resume")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Where the study goes
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Complete a study that was interrupted
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Changes to the plan.
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    /// Keep the engine and its model here
+    #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// Arguments of `tacho report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The study
+    pub(crate) study: PathBuf,
+}
+
+/// Arguments of `tacho verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The study
+    pub(crate) study: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// llama.cpp with SmolLM2-135M-Instruct
+    Llama,
+    /// Stated, seeded timing and generated words
+    Simulated,
+}
+
+/// Arguments of `tacho serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// What answers
+    #[arg(long, value_enum, default_value = "llama")]
+    pub(crate) engine: EngineChoice,
+    /// Ports, one independent instance each; 0 lets the system choose
+    #[arg(long = "port", value_name = "PORT", default_values_t = [11434])]
+    pub(crate) ports: Vec<u16>,
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// Threads of each instance
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threads: u32,
+    /// Requests that an instance serves at once
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) parallel: u32,
+    /// Evaluate every prompt anew
+    #[arg(long)]
+    pub(crate) no_prompt_cache: bool,
+    /// The name under which the model is served
+    #[arg(long, value_name = "NAME", default_value = "smollm2:135m")]
+    pub(crate) model: String,
+    /// A GGUF file to serve instead of SmolLM2
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gguf: Option<PathBuf>,
+    /// A llama-server program to use instead of the installed engine
+    #[arg(long, value_name = "FILE")]
+    pub(crate) llama_server: Option<PathBuf>,
+    /// A setting of the simulated engine: output_token_ns=10000000
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
+    pub(crate) set: Vec<(String, OptionValue)>,
+    /// Stop when standard input closes (used by the program itself)
+    #[arg(long, hide = true)]
+    pub(crate) watch_stdin: bool,
+    /// Keep the engine and its model here
+    #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_are_typed() {
+        assert_eq!(
+            parse_setting("num_predict=64"),
+            Ok(("num_predict".to_owned(), OptionValue::Integer(64)))
+        );
+        assert!(parse_setting("num_predict").is_err());
+    }
+}

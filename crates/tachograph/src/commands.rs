@@ -1,0 +1,15 @@
+//! One module per command: each reads its inputs, calls the rooms, and says
+//! what happened.
+//!
+//! Owns: wiring.
+//!
+//! Does not: compute anything that is worth a test of its own.
+
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod plan;
+pub(crate) mod quickstart;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod verify;

@@ -1,0 +1,155 @@
+//! `tacho plan`: what a plan will do, before it does it.
+
+use serde_json::json;
+use tachograph_model::options::{OptionValue, Options};
+use tachograph_model::plan::{Plan, ServerPolicy, expand};
+use tachograph_model::run::{Arm, Configuration, Run};
+
+use crate::args::PlanArgs;
+use crate::failure::{Exit, Failure};
+use crate::loaded_plan::{self, LoadedPlan};
+use crate::rehearsal;
+use crate::terminal::{duration, out};
+
+/// Calls that the native workflow makes in a run, warm-up aside.
+const CALLS_PER_WORKFLOW: u64 = 2;
+
+/// Carries the command out.
+pub(crate) fn execute(args: &PlanArgs) -> Result<Exit, Failure> {
+    let loaded = loaded_plan::load(&args.plan, &args.overrides)?;
+    let runs = expand::runs(&loaded.plan);
+    if args.json {
+        let document = json!({
+            "plan": loaded.plan,
+            "overrides": loaded.overrides,
+            "configurations": expand::configurations(&loaded.plan),
+            "runs": runs,
+        });
+        out(format!("{document:#}"));
+        return Ok(Exit::Done);
+    }
+    out(summary(&loaded));
+    out(matrix(&expand::configurations(&loaded.plan)));
+    out(order(&runs));
+    out(load_bounds(&loaded.plan, runs.len()));
+    if args.rehearse {
+        let seconds = rehearsal::rehearse(&loaded, args.cache.as_deref())?;
+        out(estimate(&loaded.plan, runs.len(), seconds));
+    } else {
+        out("time      `--rehearse` makes one unrecorded run of the baseline and says how long\n\
+             \u{20}         the plan will take on this server");
+    }
+    Ok(Exit::Done)
+}
+
+fn summary(loaded: &LoadedPlan) -> String {
+    let plan = &loaded.plan;
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: String| lines.push(format!("{name:<9} {value}"));
+    line("plan", plan.name.clone());
+    if !plan.question.is_empty() {
+        line("question", plan.question.clone());
+    }
+    line("digest", tachograph_model::digest::Digest::of(&plan.lock_bytes()).to_string());
+    for change in &loaded.overrides {
+        line("override", change.clone());
+    }
+    let policy = match plan.server_policy {
+        ServerPolicy::Keep => "the server is left as it is between runs",
+        ServerPolicy::Unload => "the model is evicted before each run",
+        ServerPolicy::Restart => "the server is restarted before each run",
+    };
+    for server in &plan.servers {
+        let place = match (&server.url, &server.managed) {
+            (Some(url), _) => url.clone(),
+            (None, Some(managed)) => {
+                format!("a server started by tacho ({} engine)", managed.engine.name())
+            }
+            (None, None) => String::new(),
+        };
+        line("server", format!("{}: {} at {place}; {policy}", server.name, server.model));
+    }
+    for agent in &plan.agents {
+        line("agent", format!("{} reads {} and calls {}", agent.name, agent.input, agent.server));
+    }
+    line(
+        "primary",
+        format!(
+            "{}, margin {} %, family-wise error {}",
+            plan.primary.metric.title(),
+            plan.primary.margin_percent,
+            plan.primary.alpha
+        ),
+    );
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn matrix(configurations: &[Configuration]) -> String {
+    let width = configurations.iter().map(|c| c.id.0.len()).max().unwrap_or(0);
+    let row = |configuration: &Configuration| {
+        let arm = match configuration.arm {
+            Arm::Baseline => "baseline",
+            Arm::BaselineAa => "baseline again (A/A)",
+            Arm::Chimera => "tuned",
+        };
+        let colon = if configuration.options.is_empty() { "" } else { ": " };
+        let options = list(&configuration.options);
+        format!("  {:width$}  {arm}{colon}{options}\n", configuration.id.0)
+    };
+    let rows: String = configurations.iter().map(row).collect();
+    format!("{} configurations\n{rows}", configurations.len())
+}
+
+fn list(options: &Options) -> String {
+    let pair = |(name, value): (&String, &OptionValue)| format!("{name} = {value}");
+    options.iter().map(pair).collect::<Vec<_>>().join(", ")
+}
+
+fn order(runs: &[Run]) -> String {
+    let row = |block: &[Run]| {
+        let ids: Vec<&str> = block.iter().map(|run| &*run.id.configuration.0).collect();
+        let seed = block[0].options.get("seed").map_or_else(String::new, OptionValue::to_string);
+        let ids = ids.join(", ");
+        format!("  block {} (seed {seed}): {ids}\n", block[0].id.block)
+    };
+    let blocks = runs.chunk_by(|left, right| left.id.block == right.id.block);
+    let rows: String = blocks.map(row).collect();
+    format!("{} runs, in this order\n{rows}", runs.len())
+}
+
+/// Says how many calls and at most how many tokens the plan will cost.
+fn load_bounds(plan: &Plan, n_runs: usize) -> String {
+    let calls_per_run =
+        (CALLS_PER_WORKFLOW + u64::from(plan.warmup_calls)) * plan.agents.len() as u64;
+    let n_calls = calls_per_run * n_runs as u64;
+    let limits = |name: &str| -> Option<u64> {
+        let levels = plan.factors.get(name).into_iter().flatten();
+        let all = levels.chain(plan.options.get(name));
+        all.filter_map(|value| match value {
+            OptionValue::Integer(limit) => u64::try_from(*limit).ok(),
+            _ => None,
+        })
+        .max()
+    };
+    let tokens = match limits("num_predict").or_else(|| limits("max_tokens")) {
+        Some(limit) => format!("at most {} output tokens", n_calls.saturating_mul(limit)),
+        None => "no token limit: the length of each answer is the model's choice, and so is the \
+                 time (set num_predict)"
+            .to_owned(),
+    };
+    format!("cost      {n_calls} calls, {tokens}")
+}
+
+fn estimate(plan: &Plan, n_runs: usize, seconds: f64) -> String {
+    let slow = seconds * n_runs as f64;
+    let note = match (plan.factors.is_empty(), plan.server_policy) {
+        (true, ServerPolicy::Keep) => "",
+        _ => "; reloading the model between configurations comes on top",
+    };
+    format!(
+        "time      one rehearsal run of the baseline took {}; {n_runs} runs like it take {}{note}",
+        duration(seconds),
+        duration(slow)
+    )
+}

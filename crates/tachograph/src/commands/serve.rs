@@ -1,0 +1,125 @@
+//! `tacho serve`: a server on Ollama's and `OpenAI`'s routes.
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+
+use serde_json::{Map, Value};
+use tachograph_model::options::OptionValue;
+use tachograph_serve::{EngineConfig, LlamaConfig, LlamaProgram, ServeConfig, SimulatedConfig};
+
+use crate::args::{EngineChoice, ServeArgs};
+use crate::engine;
+use crate::failure::{Exit, Failure};
+use crate::signals;
+use crate::terminal::{note, out};
+
+/// Carries the command out.
+pub(crate) fn execute(args: &ServeArgs) -> Result<Exit, Failure> {
+    let listen = args.ports.iter().map(|port| SocketAddr::new(args.host, *port)).collect();
+    let engine = match args.engine {
+        EngineChoice::Simulated => EngineConfig::Simulated(simulated(args)?),
+        EngineChoice::Llama => EngineConfig::Llama(llama(args)?),
+    };
+    let (stop, shutdown) = mpsc::channel();
+    signals::on_each({
+        let stop = stop.clone();
+        move || {
+            // A second signal may come when nobody listens any more.
+            let _ended: Result<(), _> = stop.send(());
+        }
+    })?;
+    if args.watch_stdin {
+        thread::spawn(move || {
+            // The parent never writes: a read returns when it has gone.
+            let mut byte = [0];
+            drop(std::io::stdin().read(&mut byte));
+            let _ended: Result<(), _> = stop.send(());
+        });
+    }
+    let config = ServeConfig { listen, engine };
+    tachograph_serve::serve(&config, |ready| out(ready), &shutdown)
+        .map_err(|error| Failure::failed(&error))?;
+    Ok(Exit::Done)
+}
+
+fn simulated(args: &ServeArgs) -> Result<SimulatedConfig, Failure> {
+    let mut settings = Map::new();
+    settings.insert("model".to_owned(), Value::from(args.model.clone()));
+    settings.insert("num_parallel".to_owned(), Value::from(args.parallel));
+    settings.insert("prompt_cache".to_owned(), Value::from(!args.no_prompt_cache));
+    for (name, value) in &args.set {
+        settings.insert(name.clone(), setting(value));
+    }
+    serde_json::from_value(Value::Object(settings)).map_err(|error| {
+        Failure::new(Exit::Usage, format!("a setting of the simulated engine is wrong: {error}"))
+            .help("docs/servers.md lists them, with units")
+    })
+}
+
+/// Returns a setting as JSON; a text that is a JSON list is that list.
+fn setting(value: &OptionValue) -> Value {
+    match value {
+        OptionValue::Text(text) if text.starts_with('[') => {
+            serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.clone()))
+        }
+        OptionValue::Text(text) => Value::from(text.clone()),
+        OptionValue::Bool(value) => Value::from(*value),
+        OptionValue::Integer(value) => Value::from(*value),
+        OptionValue::Float(value) => Value::from(*value),
+        OptionValue::Texts(values) => Value::from(values.clone()),
+    }
+}
+
+fn llama(args: &ServeArgs) -> Result<LlamaConfig, Failure> {
+    if let Some((name, _)) = args.set.first() {
+        let message = format!("--set {name} is for the simulated engine; this one is real");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let mut config = match (&args.llama_server, &args.gguf) {
+        (Some(path), Some(gguf)) => {
+            LlamaConfig::new(LlamaProgram::Server { path: path.clone() }, gguf.clone())
+        }
+        (server, gguf) => installed(args.cache.as_deref(), server.as_deref(), gguf.as_deref())?,
+    };
+    config.threads = args.threads;
+    config.num_parallel = usize::try_from(args.parallel).map_err(|error| Failure::usage(&error))?;
+    config.model_name.clone_from(&args.model);
+    config.prompt_cache = !args.no_prompt_cache;
+    Ok(config)
+}
+
+/// Returns the installed engine and model, with the given parts replaced.
+fn installed(
+    cache: Option<&Path>,
+    server: Option<&Path>,
+    gguf: Option<&Path>,
+) -> Result<LlamaConfig, Failure> {
+    let files = engine::installed(cache, |line| note(line))?;
+    let program = match server {
+        Some(path) => LlamaProgram::Server { path: path.to_path_buf() },
+        None => LlamaProgram::Python { python: files.python },
+    };
+    Ok(match gguf {
+        Some(gguf) => LlamaConfig::new(program, gguf.to_path_buf()),
+        None => LlamaConfig {
+            model_sha256: Some(files.model_sha256),
+            ..LlamaConfig::new(program, files.model)
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_become_json_of_their_type() {
+        let text = OptionValue::Text(r#"[{"option":"num_gpu"}]"#.to_owned());
+        assert!(setting(&text).is_array());
+        assert_eq!(setting(&OptionValue::Integer(5)), Value::from(5));
+        assert_eq!(setting(&OptionValue::Text("[".to_owned())), Value::from("["));
+    }
+}

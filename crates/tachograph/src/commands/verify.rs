@@ -1,0 +1,198 @@
+//! `tacho verify`: recomputes a study's report from its raw events.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::json;
+use tachograph_model::plan::parse;
+use tachograph_report::Verification;
+use tachograph_store::{Check, OpenStudy};
+
+use crate::args::VerifyArgs;
+use crate::derivation::{self, Derivation, open_failure};
+use crate::failure::{Exit, Failure};
+use crate::session::VERSION;
+use crate::terminal::out;
+
+/// What verification found, in words.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    check: Check,
+    /// The comparison with the published report, or why there is none.
+    comparison: Result<Verification, String>,
+    /// Everything that is wrong, a line each.
+    wrong: Vec<String>,
+    not_checked: Vec<String>,
+}
+
+/// Carries the command out.
+pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
+    let verdict = verify(&args.study)?;
+    if args.json {
+        out(format!("{:#}", verdict.as_json()));
+    } else {
+        for line in &verdict.wrong {
+            out(line);
+        }
+        out(verdict.summary());
+        out("not checked:");
+        for line in &verdict.not_checked {
+            out(format!("  - {line}"));
+        }
+    }
+    Ok(verdict.exit())
+}
+
+/// Checks every file against journal and manifest, then computes everything
+/// again and compares it with what is published.
+///
+/// # Errors
+///
+/// A failure if the folder is not a study that this version can read.
+pub(crate) fn verify(folder: &Path) -> Result<Verdict, Failure> {
+    let check = tachograph_store::check(folder).map_err(|error| open_failure(&error, folder))?;
+    let mut wrong: Vec<String> = check.findings.iter().map(ToString::to_string).collect();
+    let mut not_checked: Vec<String> =
+        tachograph_report::NOT_CHECKED.iter().map(|&sentence| sentence.to_owned()).collect();
+    not_checked.push(
+        "whether somebody rewrote files, journal and manifest together: compare the Merkle root \
+         with one that was kept elsewhere"
+            .to_owned(),
+    );
+    let comparison = match derivation::derive(folder) {
+        Ok(derivation) => {
+            plan_follows(&derivation.study, &mut wrong, &mut not_checked);
+            compare(&derivation, &mut wrong)?
+        }
+        Err(error) if check.is_damaged() => {
+            Err(format!("the report could not be recomputed: {error}"))
+        }
+        Err(error) => return Err(error),
+    };
+    if let Err(reason) = &comparison {
+        not_checked.insert(0, reason.clone());
+    }
+    Ok(Verdict { check, comparison, wrong, not_checked })
+}
+
+/// Compares the published files with what follows from the events.
+fn compare(
+    derivation: &Derivation,
+    wrong: &mut Vec<String>,
+) -> Result<Result<Verification, String>, Failure> {
+    let study = &derivation.study;
+    let kind = derivation.rendered.kind();
+    if !study.published_kinds().iter().any(|published| published == kind) {
+        return Ok(Err("no report is published; `tacho report` writes one".to_owned()));
+    }
+    let expected = derivation.files()?;
+    let mut published = BTreeMap::new();
+    for path in expected.keys().map(String::as_str).chain(study.published_paths(kind)) {
+        let bytes =
+            study.read_as_it_is(path).map_err(|error| open_failure(&error, study.folder()))?;
+        if let Some(bytes) = bytes {
+            published.insert(path.to_owned(), bytes);
+        }
+    }
+    let verification = tachograph_report::compare(&derivation.rendered, &published);
+    let before = wrong.len();
+    wrong.extend(verification.differences.iter().map(ToString::to_string));
+    for (path, bytes) in expected.iter().filter(|(path, _)| path.starts_with("tables/")) {
+        match published.get(path) {
+            None => wrong.push(format!("{path}: the file is missing; run tacho report")),
+            Some(found) if found != bytes => {
+                wrong.push(format!("{path}: the table does not follow from the events"));
+            }
+            Some(_) => {}
+        }
+    }
+    let written_by = study.head().created().map_or("", |created| &*created.harness_version);
+    if wrong.len() > before && written_by != VERSION {
+        wrong.push(format!(
+            "the study was made by tacho {written_by} and this is {VERSION}: a difference in words \
+             or layout may come from that; `tacho report` publishes anew"
+        ));
+    }
+    Ok(Ok(verification))
+}
+
+/// Checks that `plan.lock.json` follows from `plan.toml`, where no command line
+/// changed it.
+fn plan_follows(study: &OpenStudy, wrong: &mut Vec<String>, not_checked: &mut Vec<String>) {
+    if study.head().created().is_none_or(|created| !created.overrides.is_empty()) {
+        not_checked.push(
+            "that plan.lock.json follows from plan.toml and the command line's changes".to_owned(),
+        );
+        return;
+    }
+    let follows = std::str::from_utf8(study.plan_toml())
+        .is_ok_and(|text| parse::parse(text).is_ok_and(|parsed| parsed.plan == study.head().plan));
+    if !follows {
+        wrong.push("plan.lock.json: does not follow from plan.toml".to_owned());
+    }
+}
+
+impl Verdict {
+    /// Returns the exit code: a study that only was not finished is partial.
+    pub(crate) fn exit(&self) -> Exit {
+        match (self.wrong.len(), self.check.is_damaged()) {
+            (0, _) => Exit::Done,
+            (n, false) if n == self.check.findings.len() => Exit::Partial,
+            _ => Exit::AnswerIsNo,
+        }
+    }
+
+    /// Returns the verdict in a line or two.
+    pub(crate) fn summary(&self) -> String {
+        let Check { n_files, n_runs, n_events, .. } = &self.check;
+        let evidence = format!("{n_files} files, {n_runs} runs, {n_events} events");
+        let report = match &self.comparison {
+            Ok(verification) => format!(
+                "{} claims and {} printed numbers recomputed",
+                verification.n_claims, verification.n_printed
+            ),
+            Err(reason) => reason.clone(),
+        };
+        let root = self.check.merkle_root.map_or_else(String::new, |root| {
+            format!("\nMerkle root {root}: keep it elsewhere to notice a rewritten study")
+        });
+        match self.wrong.len() {
+            0 => format!("verified: {evidence}; {report}{root}"),
+            1 => format!("NOT verified: 1 deviation; {evidence}; {report}"),
+            n => format!("NOT verified: {n} deviations; {evidence}; {report}"),
+        }
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let findings: Vec<_> = self
+            .check
+            .findings
+            .iter()
+            .map(|it| json!({"file": it.path, "line": it.line, "message": it.message}))
+            .collect();
+        let differences: Vec<_> = self
+            .comparison
+            .iter()
+            .flat_map(|comparison| &comparison.differences)
+            .map(|it| {
+                json!({
+                    "file": it.file, "line": it.line, "claim": it.claim,
+                    "expected": it.expected, "found": it.found,
+                })
+            })
+            .collect();
+        json!({
+            "verified": self.wrong.is_empty(),
+            "wrong": self.wrong,
+            "findings": findings,
+            "differences": differences,
+            "n_files": self.check.n_files,
+            "n_runs": self.check.n_runs,
+            "n_events": self.check.n_events,
+            "n_claims": self.comparison.as_ref().ok().map(|comparison| comparison.n_claims),
+            "n_printed": self.comparison.as_ref().ok().map(|comparison| comparison.n_printed),
+            "merkle_root": self.check.merkle_root.map(|root| root.to_string()),
+            "not_checked": self.not_checked,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! From a study on the disk to everything that is derived from it.
+//!
+//! Owns: reading each sealed run once, and the list of derived files.
+//!
+//! Does not: publish or judge.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tachograph_report::{Analysis, Rendered, RunFacts};
+use tachograph_store::{OpenError, OpenStudy, Study};
+
+use crate::failure::{Exit, Failure};
+
+/// A study and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Derivation {
+    /// The study.
+    pub(crate) study: OpenStudy,
+    /// What each run says.
+    pub(crate) facts: Vec<RunFacts>,
+    /// What all of them say.
+    pub(crate) analysis: Analysis,
+    /// The report.
+    pub(crate) rendered: Rendered,
+}
+
+/// Reads the study in `folder`, every digest checked, and derives its report.
+///
+/// # Errors
+///
+/// A failure that names the file and line that is not what was sealed.
+pub(crate) fn derive(folder: &Path) -> Result<Derivation, Failure> {
+    let study = Study::open(folder).map_err(|error| open_failure(&error, folder))?;
+    let facts = facts(&study).map_err(|error| open_failure(&error, folder))?;
+    let analysis = tachograph_report::analyse(study.head(), &facts);
+    let rendered = tachograph_report::render(&analysis);
+    Ok(Derivation { study, facts, analysis, rendered })
+}
+
+/// Returns the facts of every sealed run; one run's events are in memory at a time.
+fn facts(study: &OpenStudy) -> Result<Vec<RunFacts>, OpenError> {
+    let plan = &study.head().plan;
+    study.runs().map(|run| Ok(tachograph_report::distil(&run?, plan))).collect()
+}
+
+/// Returns the failure for a study that could not be opened.
+pub(crate) fn open_failure(error: &OpenError, folder: &Path) -> Failure {
+    match error {
+        OpenError::NotAStudy { .. } => Failure::usage(error),
+        OpenError::DigestMismatch { .. } | OpenError::Content { .. } => Failure::failed(error)
+            .help(format!("`tacho verify {}` lists everything that changed", folder.display())),
+        _ => Failure::failed(error),
+    }
+}
+
+impl Derivation {
+    /// Returns every derived file, by path relative to the study.
+    ///
+    /// # Errors
+    ///
+    /// A failure if a table cannot be written as Parquet.
+    pub(crate) fn files(&self) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let mut files = self.rendered.files();
+        files.extend(tables(&self.facts)?);
+        if self.facts.is_empty() {
+            return Err(Failure::new(Exit::Failed, "the study has no sealed run")
+                .help("tacho run --resume -o STUDY goes on with it"));
+        }
+        Ok(files)
+    }
+}
+
+/// Returns the tables as Parquet, by path relative to the study.
+#[cfg(feature = "parquet")]
+fn tables(facts: &[RunFacts]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let written = tachograph_report::tables(facts).into_iter().map(|table| {
+        let bytes =
+            tachograph_store::parquet_bytes(&table).map_err(|error| Failure::failed(&error))?;
+        Ok((format!("tables/{}.parquet", table.name), bytes))
+    });
+    written.collect()
+}
+
+/// Returns no table: this program was built without the feature `parquet`.
+#[cfg(not(feature = "parquet"))]
+fn tables(_facts: &[RunFacts]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    Ok(BTreeMap::new())
+}

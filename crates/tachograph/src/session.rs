@@ -1,0 +1,166 @@
+//! The servers of a plan, brought up for as long as a command needs them.
+//!
+//! Owns: from a plan's server entries to URLs that answer, and what they say
+//! about themselves.
+//!
+//! Does not: make calls or know the study.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tachograph_model::environment::{Environment, ServerIdentity};
+use tachograph_model::plan::{Engine, Managed, Plan, Timeouts};
+use tachograph_run::client::{Endpoint, Secret};
+use tachograph_run::execute::ServerControl;
+use tachograph_run::probe::{self, ProbeError, Seen, Target};
+use tachograph_run::sensors::{Program, Sensors};
+use tachograph_run::server::{ManagedServer, ServeCommand};
+
+use crate::failure::{Exit, Failure, chain};
+use crate::{cache, engine, terminal};
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a server is, and the model that was chosen on it.
+#[derive(Debug)]
+pub(crate) struct Discovered {
+    /// What it says about itself.
+    pub(crate) identity: ServerIdentity,
+    /// Its models.
+    pub(crate) models: Vec<String>,
+    /// The model asked for, or its first one.
+    pub(crate) model: String,
+    /// The protocol that suits it.
+    pub(crate) api: tachograph_model::plan::Api,
+}
+
+/// Asks the server at `url` what it is and has.
+///
+/// # Errors
+///
+/// A failure if it does not answer, has no model, or not the one asked for.
+pub(crate) fn discover(
+    url: &str,
+    model: Option<&str>,
+    api_key_env: Option<&str>,
+) -> Result<Discovered, Failure> {
+    let target = target(url, api_key_env)?;
+    let chosen = if let Some(model) = model {
+        model.to_owned()
+    } else {
+        let seen = probe::identify(&target).map_err(|error| probe_failure(&error))?;
+        seen.models.first().cloned().ok_or_else(|| {
+            Failure::new(Exit::Failed, format!("the server at {url} has no model"))
+                .help("load or pull one there, then try again")
+        })?
+    };
+    let Seen { identity, models, api } =
+        probe::probe(&target, &chosen).map_err(|error| probe_failure(&error))?;
+    Ok(Discovered { identity, models, model: chosen, api })
+}
+
+/// Returns whom to ask at `url`.
+///
+/// # Errors
+///
+/// A usage failure if the URL is none, or the variable holds no key.
+pub(crate) fn target(url: &str, api_key_env: Option<&str>) -> Result<Target, Failure> {
+    let endpoint = Endpoint::parse(url).map_err(|error| Failure::usage(&error))?;
+    let secret = api_key_env.map(secret).transpose()?;
+    Ok(Target { endpoint, secret, timeouts: Timeouts::default() })
+}
+
+fn secret(variable: &str) -> Result<Secret, Failure> {
+    let value = std::env::var(variable).map_err(|_unset| {
+        Failure::new(Exit::Usage, format!("the environment variable {variable} holds no key"))
+            .help(format!("export {variable}=… and try again; the key is never written down"))
+    })?;
+    Secret::new(&value).map_err(|error| Failure::usage(&error))
+}
+
+pub(crate) fn probe_failure(error: &ProbeError) -> Failure {
+    let failure = Failure::new(Exit::Failed, chain(error));
+    match error {
+        ProbeError::Unreachable { .. } => failure.help(
+            "`tacho serve` starts a real small model on Ollama's port; --simulated needs none",
+        ),
+        _ => failure,
+    }
+}
+
+/// The servers of a plan, answering.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    /// How each is reached, by the plan's name.
+    pub(crate) controls: BTreeMap<String, ServerControl>,
+    /// What each says about itself.
+    pub(crate) identities: BTreeMap<String, ServerIdentity>,
+}
+
+impl Servers {
+    /// Starts the managed servers of `plan` and asks all of them who they are.
+    ///
+    /// # Errors
+    ///
+    /// A failure that names the server and the fix.
+    pub(crate) fn start(plan: &Plan, chosen_cache: Option<&Path>) -> Result<Self, Failure> {
+        let mut servers = Self { controls: BTreeMap::new(), identities: BTreeMap::new() };
+        for server in &plan.servers {
+            let control = match (&server.url, &server.managed) {
+                (Some(url), _) => ServerControl::External { url: url.clone() },
+                (None, Some(managed)) => {
+                    ServerControl::Managed(start(plan, &server.model, managed, chosen_cache)?)
+                }
+                (None, None) => unreachable!("parse demands one of url and managed"),
+            };
+            let target = target(control.url(), server.api_key_env.as_deref())?;
+            let seen =
+                probe::probe(&target, &server.model).map_err(|error| probe_failure(&error))?;
+            servers.controls.insert(server.name.clone(), control);
+            servers.identities.insert(server.name.clone(), seen.identity);
+        }
+        Ok(servers)
+    }
+}
+
+/// Starts a server of the plan as a child process, with its engine in place.
+fn start(
+    plan: &Plan,
+    model: &str,
+    managed: &Managed,
+    chosen_cache: Option<&Path>,
+) -> Result<ManagedServer, Failure> {
+    let mut extra = Vec::new();
+    if managed.engine == Engine::Llama {
+        engine::installed(chosen_cache, |line| terminal::note(line))?;
+        extra.push("--cache".to_owned());
+        extra.push(cache::folder(chosen_cache)?.display().to_string());
+    }
+    let serve = [executable()?, "serve".to_owned()];
+    let command = ServeCommand::of(&serve, managed, model, plan.prompt_cache, &extra);
+    ManagedServer::start(command).map_err(|error| Failure::failed(&error))
+}
+
+/// Returns the path of this program.
+///
+/// # Errors
+///
+/// A failure if the system does not tell.
+pub(crate) fn executable() -> Result<String, Failure> {
+    let path = std::env::current_exe().map_err(|error| Failure::failed(&error))?;
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Failure::new(Exit::Failed, format!("the path of tacho is not UTF-8: {}", path.display()))
+    })
+}
+
+/// Returns what is true of program, machine and servers now.
+pub(crate) fn environment(identities: BTreeMap<String, ServerIdentity>) -> Environment {
+    let executable = std::env::current_exe().ok();
+    let program = Program {
+        version: VERSION,
+        git_commit: option_env!("TACHO_GIT_COMMIT"),
+        executable: executable.as_deref(),
+    };
+    Sensors::default().environment(&program, identities)
+}
