@@ -73,7 +73,7 @@ pub(crate) fn connect(address: &SocketAddr) -> io::Result<TcpStream> {
         SocketAddr::V4(v4) => {
             // SAFETY: all-zero bytes are a valid sockaddr_in.
             let mut raw: libc::sockaddr_in = unsafe { mem::zeroed() };
-            raw.sin_family = libc::AF_INET as libc::sa_family_t;
+            raw.sin_family = family_of(libc::AF_INET);
             raw.sin_port = v4.port().to_be();
             raw.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
             connect_raw(&stream, (&raw const raw).cast(), mem::size_of_val(&raw))
@@ -81,7 +81,7 @@ pub(crate) fn connect(address: &SocketAddr) -> io::Result<TcpStream> {
         SocketAddr::V6(v6) => {
             // SAFETY: all-zero bytes are a valid sockaddr_in6.
             let mut raw: libc::sockaddr_in6 = unsafe { mem::zeroed() };
-            raw.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            raw.sin6_family = family_of(libc::AF_INET6);
             raw.sin6_port = v6.port().to_be();
             raw.sin6_addr.s6_addr = v6.ip().octets();
             raw.sin6_scope_id = v6.scope_id();
@@ -92,6 +92,16 @@ pub(crate) fn connect(address: &SocketAddr) -> io::Result<TcpStream> {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(stream),
     }
+}
+
+/// Returns an address family in the width that addresses give it.
+fn family_of(family: libc::c_int) -> libc::sa_family_t {
+    libc::sa_family_t::try_from(family).expect("families are small numbers")
+}
+
+/// Returns a size in the width that socket calls give it.
+fn size_of_option<T>() -> libc::socklen_t {
+    libc::socklen_t::try_from(mem::size_of::<T>()).expect("options have a few bytes")
 }
 
 /// Calls `connect` with an address of `len` bytes at `raw`.
@@ -118,7 +128,7 @@ pub(crate) fn enable_receive_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
                 libc::SOL_SOCKET,
                 libc::SO_TIMESTAMPING,
                 (&raw const flags).cast(),
-                mem::size_of_val(&flags) as libc::socklen_t,
+                size_of_option::<libc::c_uint>(),
             )
         })
         .map(drop)
@@ -160,7 +170,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<R
     // SAFETY: `message` points to one live buffer and to live control space, with
     // their sizes; both outlive the call.
     let n_bytes = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) };
-    let n_bytes = usize::try_from(n_bytes).map_err(|_| io::Error::last_os_error())?;
+    let n_bytes = usize::try_from(n_bytes).map_err(|_negative| io::Error::last_os_error())?;
     Ok(Received { n_bytes, realtime_ns: receive_stamp(&message) })
 }
 
@@ -216,7 +226,7 @@ pub(crate) fn send(socket: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> io::R
     // SAFETY: `message` points to two live pieces with their sizes; the call only
     // reads them.
     let n_bytes = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) };
-    usize::try_from(n_bytes).map_err(|_| io::Error::last_os_error())
+    usize::try_from(n_bytes).map_err(|_negative| io::Error::last_os_error())
 }
 
 /// Returns whether an idle socket is still usable: open, and nothing to read.
@@ -259,7 +269,7 @@ mod epoll {
     use super::{AsRawFd, BorrowedFd, FromRawFd, Interest, OwnedFd, RawFd, Ready, check, io};
 
     /// Sockets reported by one wait at most; the others follow in the next.
-    const EVENTS: usize = 256;
+    const EVENTS: libc::c_int = 256;
 
     /// A set of sockets to wait for, level-triggered.
     pub(crate) struct Poller {
@@ -276,7 +286,7 @@ mod epoll {
             let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
             // SAFETY: the descriptor was just made and belongs to nobody else.
             let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
-            let events = vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+            let events = vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS as usize];
             Ok(Self { epoll, events, nanoseconds: true })
         }
 
@@ -291,7 +301,7 @@ mod epoll {
                 Interest::Read => libc::EPOLLIN | libc::EPOLLRDHUP,
                 Interest::ReadWrite => libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLOUT,
             };
-            let mut event = libc::epoll_event { events: wanted as u32, u64: token };
+            let mut event = libc::epoll_event { events: wanted.cast_unsigned(), u64: token };
             // SAFETY: `event` is live during the call.
             check(unsafe {
                 libc::epoll_ctl(self.epoll.as_raw_fd(), operation, socket, &raw mut event)
@@ -366,7 +376,7 @@ mod epoll {
                         libc::SYS_epoll_pwait2,
                         epoll,
                         events,
-                        EVENTS as libc::c_int,
+                        EVENTS,
                         pointer,
                         std::ptr::null::<libc::sigset_t>(),
                         0_usize,
@@ -383,15 +393,9 @@ mod epoll {
                 }
             }
             // SAFETY: `events` has room for EVENTS entries.
-            let result = unsafe {
-                libc::epoll_wait(
-                    epoll,
-                    events,
-                    EVENTS as libc::c_int,
-                    super::milliseconds(timeout_ns),
-                )
-            };
-            usize::try_from(result).map_err(|_| io::Error::last_os_error())
+            let result =
+                unsafe { libc::epoll_wait(epoll, events, EVENTS, super::milliseconds(timeout_ns)) };
+            usize::try_from(result).map_err(|_negative| io::Error::last_os_error())
         }
     }
 }
@@ -480,5 +484,86 @@ mod portable {
             }
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = connect(&listener.local_addr().unwrap()).unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        (socket, peer)
+    }
+
+    #[test]
+    fn idle_means_open_and_silent() {
+        let (socket, mut peer) = pair();
+        assert!(is_idle(socket.as_fd()));
+        peer.write_all(b"x").unwrap();
+        let mut poller = Poller::new().unwrap();
+        poller.add(socket.as_fd(), 1, Interest::Read).unwrap();
+        let mut ready = Vec::new();
+        poller.wait(None, &mut ready).unwrap();
+        assert!(!is_idle(socket.as_fd()), "something is there");
+        assert_eq!(receive(socket.as_fd(), &mut [0; 9]).unwrap().n_bytes, 1);
+        drop(peer);
+        poller.wait(None, &mut ready).unwrap();
+        assert!(!is_idle(socket.as_fd()), "the peer has gone");
+        assert_eq!(receive(socket.as_fd(), &mut [0; 9]).unwrap().n_bytes, 0);
+    }
+
+    #[test]
+    fn the_poller_waits_for_what_is_asked() {
+        let (socket, mut peer) = pair();
+        let mut poller = Poller::new().unwrap();
+        let mut ready = Vec::new();
+        poller.add(socket.as_fd(), 7, Interest::ReadWrite).unwrap();
+        poller.wait(None, &mut ready).unwrap();
+        assert_eq!(ready, [Ready { token: 7, writable: true, readable: false }]);
+        poller.change(socket.as_fd(), 8, Interest::Read).unwrap();
+        poller.wait(Some(1), &mut ready).unwrap();
+        assert_eq!(ready, [], "nothing to read, and the time is over");
+        peer.write_all(b"x").unwrap();
+        poller.wait(None, &mut ready).unwrap();
+        assert_eq!(ready, [Ready { token: 8, writable: false, readable: true }]);
+        poller.remove(socket.as_fd());
+        poller.wait(Some(1), &mut ready).unwrap();
+        assert_eq!(ready, [], "it was taken out");
+    }
+
+    /// What other systems use does the same.
+    #[test]
+    fn the_portable_poller_waits_for_what_is_asked() {
+        let (socket, mut peer) = pair();
+        let mut poller = portable::Poller::new().unwrap();
+        let mut ready = Vec::new();
+        poller.add(socket.as_fd(), 7, Interest::ReadWrite).unwrap();
+        poller.wait(None, &mut ready).unwrap();
+        assert_eq!(ready, [Ready { token: 7, writable: true, readable: false }]);
+        poller.change(socket.as_fd(), 8, Interest::Read).unwrap();
+        poller.wait(Some(1), &mut ready).unwrap();
+        assert_eq!(ready, [], "nothing to read, and the time is over");
+        peer.write_all(b"x").unwrap();
+        poller.wait(None, &mut ready).unwrap();
+        assert_eq!(ready, [Ready { token: 8, writable: false, readable: true }]);
+        poller.remove(socket.as_fd());
+        poller.wait(Some(1), &mut ready).unwrap();
+        assert_eq!(ready, [], "it was taken out");
+    }
+
+    #[test]
+    fn a_timeout_is_never_early() {
+        assert_eq!(milliseconds(None), -1);
+        assert_eq!(milliseconds(Some(0)), 0);
+        assert_eq!(milliseconds(Some(1)), 1);
+        assert_eq!(milliseconds(Some(1_000_001)), 2);
+        assert_eq!(milliseconds(Some(u64::MAX)), libc::c_int::MAX);
     }
 }

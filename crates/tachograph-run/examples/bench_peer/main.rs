@@ -21,9 +21,10 @@ use std::process::ExitCode;
 use sample::{Sample, cpu_ns, peak_rss_kb};
 use serde_json::{Value, json};
 use tachograph_model::call::CallRecord;
-use tachograph_model::event::{CallStatus, Stage};
+use tachograph_model::event::{CallStatus, Chunk, Stage};
 use tachograph_model::options::{OptionValue, Options};
 use tachograph_model::plan::{Api, ConnectionMode, PromptCache, Timeouts};
+use tachograph_model::units::DurationNs;
 use tachograph_run::client::request::{Request, body};
 use tachograph_run::client::{CallSpec, CallTrace, Driver, Endpoint, Stop};
 use tachograph_run::clock;
@@ -52,8 +53,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
-        let number = |text: String| text.parse().map_err(|_| format!("{word} {text}: no number"));
-        let seconds = |text: String| text.parse().map_err(|_| format!("{word} {text}: no number"));
+        let number =
+            |text: String| text.parse().map_err(|_unparsed| format!("{word} {text}: no number"));
+        let seconds =
+            |text: String| text.parse().map_err(|_unparsed| format!("{word} {text}: no number"));
         match word.as_str() {
             "--url" => arguments.url = value()?,
             "-c" => arguments.n_streams = number(value()?)?,
@@ -116,7 +119,7 @@ fn run(arguments: &Arguments, endpoint: &Endpoint) -> Result<(Vec<CallTrace>, f6
             }
         }
     }
-    let wall = clock::now().since(started).map_or(0.0, |wall| wall.as_seconds());
+    let wall = clock::now().since(started).map_or(0.0, DurationNs::as_seconds);
     Ok((traces, wall))
 }
 
@@ -176,15 +179,15 @@ impl Totals {
         if is_above {
             record.finished.usage.output_tokens = None;
         }
-        self.ttft_ms.extend(record.ttft().map(|ttft| ttft.as_millis()));
-        self.e2e_ms.extend(record.e2e().map(|e2e| e2e.as_millis()));
+        self.ttft_ms.extend(record.ttft().map(DurationNs::as_millis));
+        self.e2e_ms.extend(record.e2e().map(DurationNs::as_millis));
         self.tpot_ms.extend(record.tpot_ns().map(|tpot| tpot / 1e6));
-        self.gap_ms.extend(record.inter_token_latencies().map(|gap| gap.as_millis()));
-        let delays = record.content_chunks().filter_map(|chunk| chunk.scheduling_delay());
+        self.gap_ms.extend(record.inter_token_latencies().map(DurationNs::as_millis));
+        let delays = record.content_chunks().filter_map(Chunk::scheduling_delay);
         self.delay_us.extend(delays.map(|delay| delay.as_millis() * 1e3));
     }
 
-    fn to_json(&mut self, wall_s: f64, cpu_s: f64, n_requests: u32) -> Value {
+    fn document(&mut self, wall_s: f64, cpu_s: f64, n_requests: u32) -> Value {
         // Where chunks hold several tokens, a gap between chunks is no ITL; the time per
         // token of each call is.
         let itl = if self.n_multi_token == 0 {
@@ -219,6 +222,7 @@ impl Totals {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "a benchmark's result")]
 fn measure(arguments: &Arguments) -> Result<(), String> {
     let endpoint = Endpoint::parse(&arguments.url).map_err(|error| error.to_string())?;
     let (traces, wall_s) = run(arguments, &endpoint)?;
@@ -227,18 +231,16 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
     for trace in traces {
         totals.add(arguments, trace.into_record());
     }
-    let document = totals.to_json(wall_s, cpu_s, arguments.n_requests).to_string();
-    match &arguments.json {
-        Some(path) => std::fs::write(path, document)
-            .map_err(|error| format!("could not write {path}: {error}")),
-        None => {
-            println!("{document}");
-            Ok(())
-        }
+    let document = totals.document(wall_s, cpu_s, arguments.n_requests).to_string();
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, document).map_err(|error| format!("could not write {path}: {error}"))
+    } else {
+        println!("{document}");
+        Ok(())
     }
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's result")]
+#[expect(clippy::print_stderr, reason = "a benchmark's result")]
 fn main() -> ExitCode {
     match parse(std::env::args().skip(1)).and_then(|arguments| measure(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -137,11 +137,24 @@ pub(crate) struct Events {
     after_return: bool,
     /// The data of the event so far, its lines joined by LF.
     data: Vec<u8>,
-    has_data: bool,
-    has_other_lines: bool,
+    /// What the lines of the event so far make of it.
+    seen: Seen,
+    /// Whether the event is marked as an error.
     is_error: bool,
     n_dropped: usize,
     n_bytes: usize,
+}
+
+/// What an event has had so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// No line.
+    #[default]
+    Nothing,
+    /// Comments, or fields other than data.
+    Others,
+    /// Data.
+    Data,
 }
 
 impl Events {
@@ -194,7 +207,7 @@ impl Events {
 
     /// Returns whether the next byte begins an event.
     fn is_fresh(&self) -> bool {
-        self.partial.is_empty() && !self.has_data && !self.has_other_lines && self.n_dropped == 0
+        self.partial.is_empty() && self.seen == Seen::Nothing && self.n_dropped == 0
     }
 
     fn line(&mut self, line: &[u8], sink: &mut impl FnMut(Frame<'_>)) {
@@ -215,35 +228,42 @@ impl Events {
             }
             b"event" => {
                 self.is_error |= value == b"error";
-                self.has_other_lines = true;
+                self.keep_other();
             }
-            b"" | b"id" | b"retry" => self.has_other_lines = true,
+            b"" | b"id" | b"retry" => self.keep_other(),
             // The standard ignores what it does not know; so a web page has no event.
             _ => {}
         }
     }
 
+    fn keep_other(&mut self) {
+        if self.seen == Seen::Nothing {
+            self.seen = Seen::Others;
+        }
+    }
+
     fn keep_data(&mut self, value: &[u8]) {
-        if self.has_data {
+        if self.seen == Seen::Data {
             self.n_dropped += keep(&mut self.data, b"\n");
         }
-        self.has_data = true;
+        self.seen = Seen::Data;
         self.n_dropped += keep(&mut self.data, value);
     }
 
     fn dispatch(&mut self, sink: &mut impl FnMut(Frame<'_>)) {
-        if self.has_data || self.has_other_lines || self.n_dropped > 0 {
-            let kind = match (self.has_data, self.is_error) {
-                _ if self.n_dropped > 0 => FrameKind::TooLong,
-                (false, _) => FrameKind::Comment,
-                (true, true) => FrameKind::Error,
-                (true, false) => FrameKind::Data,
-            };
+        let kind = match self.seen {
+            _ if self.n_dropped > 0 => Some(FrameKind::TooLong),
+            Seen::Nothing => None,
+            Seen::Others => Some(FrameKind::Comment),
+            Seen::Data if self.is_error => Some(FrameKind::Error),
+            Seen::Data => Some(FrameKind::Data),
+        };
+        if let Some(kind) = kind {
             sink(Frame { kind, data: &self.data, n_bytes: self.n_bytes });
             self.n_bytes = 0;
         }
         self.data.clear();
-        (self.has_data, self.has_other_lines, self.is_error) = (false, false, false);
+        (self.seen, self.is_error) = (Seen::Nothing, false);
         self.n_dropped = 0;
     }
 }

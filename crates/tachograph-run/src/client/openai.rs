@@ -6,7 +6,7 @@
 //!
 //! OpenAI API reference, *Chat Completions: streaming* and *Completions*;
 //! llama.cpp `tools/server/README.md`, `timings`; `reasoning_content` is
-//! DeepSeek's and vLLM's name, `reasoning` is OpenRouter's and Ollama's.
+//! the name of `DeepSeek` and vLLM, `reasoning` that of `OpenRouter` and Ollama.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

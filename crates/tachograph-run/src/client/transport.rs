@@ -135,10 +135,11 @@ pub(crate) fn request_head(request: &RequestHead<'_>) -> Vec<u8> {
         env!("CARGO_PKG_VERSION"),
     );
     if let Some(n_bytes) = n_body_bytes {
-        head += &format!("Content-Type: application/json\r\nContent-Length: {n_bytes}\r\n");
+        head.extend(["Content-Type: application/json\r\nContent-Length: ", &n_bytes.to_string()]);
+        head += "\r\n";
     }
     if let Some(key) = key {
-        head += &format!("Authorization: Bearer {key}\r\n");
+        head.extend(["Authorization: Bearer ", key, "\r\n"]);
     }
     head += if *keepalive { "Connection: keep-alive\r\n\r\n" } else { "Connection: close\r\n\r\n" };
     head.into_bytes()

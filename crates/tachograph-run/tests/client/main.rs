@@ -1,5 +1,7 @@
 //! The client against scripted servers on loopback: every status, every fault.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
 mod scripted;
 
 use std::sync::mpsc;
@@ -7,7 +9,7 @@ use std::thread;
 
 use scripted::{Connection, LAST_CHUNK, Server, answer, chunk, chunked_head};
 use tachograph_model::call::CallRecord;
-use tachograph_model::event::{CallStatus, ChunkKind, Event, Stage};
+use tachograph_model::event::{CallStatus, Chunk, ChunkKind, Event, Stage};
 use tachograph_model::plan::{Api, ConnectionMode, Timeouts};
 use tachograph_model::units::DurationNs;
 use tachograph_run::client::{CallSpec, CallTrace, Client, Driver, Endpoint, Secret, Stop};
@@ -94,8 +96,8 @@ fn an_ollama_stream_becomes_a_record() {
         sent.connected_ns,
         sent.sent_ns,
         record.finished.header_ns,
-        record.chunks.first().map(|chunk| chunk.stamp()),
-        record.chunks.last().map(|chunk| chunk.stamp()),
+        record.chunks.first().map(Chunk::stamp),
+        record.chunks.last().map(Chunk::stamp),
         Some(record.finished.end_ns),
     ];
     assert!(instants.iter().all(Option::is_some), "{record:?}");
@@ -162,11 +164,12 @@ fn a_reset_inside_the_stream_is_a_truncation() {
     assert_eq!(record.finished.status, CallStatus::Truncated, "{:?}", record.finished);
 }
 
+type Change = fn(&mut Timeouts, f64);
+
 #[test]
 fn time_outs_name_what_was_awaited() {
     let begin = chunked_head(NDJSON) + &chunk("{\"response\":\"a\",\"done\":false}\n");
     let soon = 0.03;
-    type Change = fn(&mut Timeouts, f64);
     let cases: [(&str, String, Change, CallStatus, &str, usize); 4] = [
         (
             "no head",
@@ -510,21 +513,20 @@ fn a_key_goes_to_its_server_and_nowhere_else() {
         });
         let secret = Some(Secret::new(key).unwrap());
         let spec = CallSpec { secret, ..spec(&server.endpoint, Api::OllamaGenerate) };
-        let mut shown = format!("{spec:?}");
+        let mut lines = vec![format!("{spec:?}")];
         let mut driver = Driver::new(Stop::new().unwrap()).unwrap();
         driver.submit(spec);
-        shown += &format!("{driver:?}");
-        let mut lines = Vec::new();
+        lines.push(format!("{driver:?}"));
         let traces = driver.wait(None, &mut |sent| lines.push(format!("{sent:?}")));
         for trace in traces {
-            shown += &format!("{trace:?}");
+            lines.push(format!("{trace:?}"));
             let record = trace.into_record();
             lines.push(serde_json::to_string(&record.sent).unwrap());
             lines.push(serde_json::to_string(&record.finished).unwrap());
             lines.extend(record.chunks.iter().map(|chunk| serde_json::to_string(chunk).unwrap()));
         }
         server.join();
-        shown += &lines.concat();
+        let shown = lines.concat();
         assert!(!shown.contains(key), "{shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
         let request = receiver.recv().unwrap();

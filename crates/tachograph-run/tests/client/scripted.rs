@@ -10,6 +10,8 @@ use tachograph_run::client::Endpoint;
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
     pending: Vec<u8>,
+    /// Why nothing more can be sent, if that is so.
+    pub(crate) is_gone: Option<std::io::Error>,
 }
 
 impl Connection {
@@ -42,7 +44,7 @@ impl Connection {
     /// Sends bytes, unless the client is gone already.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         if let Err(error) = self.stream.write_all(bytes.as_ref()) {
-            println!("the client is gone: {error}");
+            self.is_gone = Some(error);
         }
     }
 
@@ -90,7 +92,7 @@ impl Server {
             for index in 0..n_connections {
                 let (stream, _) = listener.accept().unwrap();
                 stream.set_nodelay(true).unwrap();
-                script(index, &mut Connection { stream, pending: Vec::new() });
+                script(index, &mut Connection { stream, pending: Vec::new(), is_gone: None });
             }
         });
         Self { endpoint, thread }
@@ -110,11 +112,13 @@ impl Server {
                 .map(|_| {
                     let (stream, _) = listener.accept().unwrap();
                     let script = std::sync::Arc::clone(&script);
-                    let mut connection = Connection { stream, pending: Vec::new() };
+                    let mut connection = Connection { stream, pending: Vec::new(), is_gone: None };
                     thread::spawn(move || script(&mut connection))
                 })
                 .collect();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
         });
         Self { endpoint, thread }
     }

@@ -56,7 +56,7 @@ fn look_up(endpoint: &Endpoint, timeout: DurationNs) -> Result<Vec<SocketAddr>, 
         .map_err(|error| format!("{asked}: {error}"))?;
     let found: Vec<SocketAddr> = receiver
         .recv_timeout(Duration::from_nanos(timeout.0))
-        .map_err(|_| format!("{asked} took longer than `connect_s`"))?
+        .map_err(|_nothing_came| format!("{asked} took longer than `connect_s`"))?
         .map_err(|error| format!("{asked}: {error}"))?;
     if found.is_empty() { Err(format!("{asked}: no address")) } else { Ok(found) }
 }

@@ -52,7 +52,7 @@ fn events_follow_the_standard() {
 #[test]
 fn errors_are_marked_by_field_or_by_event() {
     let error = (FrameKind::Error, "{\"code\":500}".to_owned());
-    assert_eq!(sse("error: {\"code\":500}\n\n"), [error.clone()]);
+    assert_eq!(sse("error: {\"code\":500}\n\n"), std::slice::from_ref(&error));
     assert_eq!(sse("event: error\ndata: {\"code\":500}\n\n"), [error]);
     assert_eq!(sse("event: error\ndata: x\n\ndata: a\n\n")[1], data("a"), "the mark does not stay");
 }
