@@ -36,6 +36,8 @@ pub(crate) enum Progress {
 enum Body {
     /// The head has not come.
     Awaited,
+    /// Events, or one document in their place: its first byte tells.
+    Undecided,
     /// Records of a stream.
     Stream(Splitter),
     /// A whole document: an error, or a server that does not stream.
@@ -144,11 +146,7 @@ impl Exchange {
         self.body = match self.api {
             _ if !streams => Body::Document(Vec::new()),
             Api::OllamaGenerate | Api::OllamaChat => Body::Stream(Splitter::ndjson()),
-            // A document where a stream was asked for: an error, most likely.
-            Api::OpenaiChat | Api::OpenaiCompletions if head.media_type == "application/json" => {
-                Body::Document(Vec::new())
-            }
-            Api::OpenaiChat | Api::OpenaiCompletions => Body::Stream(Splitter::sse()),
+            Api::OpenaiChat | Api::OpenaiCompletions => Body::Undecided,
         };
         self.media_type = head.media_type;
         self.headers = head.headers;
@@ -156,8 +154,15 @@ impl Exchange {
 
     fn take_body(&mut self, piece: &[u8], stamp: Stamp) {
         self.first_body_ns.get_or_insert(stamp.best());
+        if matches!(self.body, Body::Undecided) {
+            // No event begins with a brace; errors do, whatever their media type says.
+            self.body = match piece.first() {
+                Some(b'{') => Body::Document(Vec::new()),
+                _ => Body::Stream(Splitter::sse()),
+            };
+        }
         match &mut self.body {
-            Body::Awaited => {}
+            Body::Awaited | Body::Undecided => {}
             Body::Document(document) => {
                 let room = ERROR_BODY_BYTES_MAX - document.len();
                 document.extend_from_slice(&piece[..piece.len().min(room)]);
@@ -171,7 +176,7 @@ impl Exchange {
 
     fn end_body(&mut self, stamp: Stamp) {
         match &mut self.body {
-            Body::Awaited => {}
+            Body::Awaited | Body::Undecided => {}
             Body::Stream(splitter) => {
                 let (api, summary, chunks) = (self.api, &mut self.summary, &mut self.chunks);
                 splitter.finish(&mut |frame| decode(api, frame, summary, chunks, stamp));

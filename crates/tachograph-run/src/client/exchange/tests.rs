@@ -232,6 +232,11 @@ fn openai_answers_that_go_wrong() {
     check(&openai("data: [1]\n\n"), CallStatus::Malformed, "chunk 0");
     check(&openai("<html>\n\n</html>"), CallStatus::Malformed, "no events");
     check(&openai(""), CallStatus::Truncated, "after 0 chunks");
+    check(&openai("{\"error\":{\"message\":\"busy\"}}"), CallStatus::HttpError, "busy");
+    let body = format!("{piece}{done}").replace("]}", "],\"error\":null,\"timings\":null}");
+    let mislabelled = replay(Api::OpenaiChat, &[chunked("application/json", &body).as_bytes()]);
+    check(&mislabelled, CallStatus::Completed, "");
+    assert_eq!(mislabelled.text(), "a");
 }
 
 #[test]
