@@ -35,7 +35,7 @@ use tachograph_model::task::{PROTOCOL, ServerTask, Task};
 use tachograph_model::units::{DurationNs, InstantNs};
 
 pub use self::interrupt::{Interrupt, InterruptLevel};
-use self::process::{AgentProcess, Ended, Message};
+use self::process::{AgentProcess, Ears, Ended, Message};
 pub use self::servers::ServerControl;
 use crate::clock;
 use crate::sensors::Sensors;
@@ -239,6 +239,14 @@ struct Agent {
     end: Option<Ended>,
     is_silent: bool,
     stderr: Option<Vec<u8>>,
+    /// Whether its end was recorded.
+    is_recorded: bool,
+}
+
+impl From<AgentProcess> for Agent {
+    fn from(process: AgentProcess) -> Self {
+        Self { process, done: None, end: None, is_silent: false, stderr: None, is_recorded: false }
+    }
 }
 
 impl Agent {
@@ -295,19 +303,15 @@ impl Execution<'_, '_> {
         tasks: &[Task],
     ) -> Result<(), ExecuteError> {
         let (sender, messages) = mpsc::channel();
+        let keys = servers::keys(plan);
+        let ears = Ears { messages: sender, keys: &keys };
         let mut agents = Vec::new();
         for (spec, number) in plan.agents.iter().zip(0..) {
             let command = spec.command.as_ref().unwrap_or(&context.programs.worker);
-            match process::start(number, &spec.name, &context.programs.shim, command, &sender) {
+            match process::start(number, &spec.name, &context.programs.shim, command, &ears) {
                 Ok(process) => {
                     let spawned = process.spawned.clone();
-                    agents.push(Agent {
-                        process,
-                        done: None,
-                        end: None,
-                        is_silent: false,
-                        stderr: None,
-                    });
+                    agents.push(Agent::from(process));
                     self.harness(Event::ProcessSpawned(spawned))?;
                 }
                 Err(error) => {
@@ -316,7 +320,7 @@ impl Execution<'_, '_> {
                 }
             }
         }
-        drop(sender);
+        drop(ears);
         if agents.len() == tasks.len() {
             for (agent, task) in agents.iter_mut().zip(tasks) {
                 agent.process.give(task);
@@ -350,7 +354,8 @@ impl Execution<'_, '_> {
         let mut kill_at = None;
         loop {
             let now = clock::now();
-            if agents.iter().all(|agent| agent.is_over(now)) {
+            self.record_ends(agents, now)?;
+            if agents.iter().all(|agent| agent.is_recorded) {
                 return Ok(());
             }
             if self.interrupt.level() == InterruptLevel::Abandon {
@@ -373,9 +378,23 @@ impl Execution<'_, '_> {
                 Ok(message) => self.hear(agents, message)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 // Every thread has ended, so that nothing more can come.
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return self.record_ends(agents, InstantNs(u64::MAX));
+                }
             }
         }
+    }
+
+    /// Records the end of each worker of which nothing more will come, so that
+    /// its end stands after all that it said.
+    fn record_ends(&mut self, agents: &mut [Agent], now: InstantNs) -> Result<(), ExecuteError> {
+        for agent in agents.iter_mut().filter(|agent| !agent.is_recorded && agent.is_over(now)) {
+            agent.is_recorded = true;
+            if let Some(end) = &agent.end {
+                self.harness(Event::ProcessExited(agent.process.exited(end)))?;
+            }
+        }
+        Ok(())
     }
 
     fn hear(&mut self, agents: &mut [Agent], message: Message) -> Result<(), ExecuteError> {
@@ -415,10 +434,8 @@ impl Execution<'_, '_> {
                 Ok(())
             }
             Message::Gone { agent, end } => {
-                let agent = &mut agents[agent];
-                let exited = agent.process.exited(&end);
-                agent.end = Some(end);
-                self.harness(Event::ProcessExited(exited))
+                agents[agent].end = Some(end);
+                Ok(())
             }
         }
     }
@@ -490,9 +507,10 @@ mod tests {
         ];
         let (sender, messages) = mpsc::channel();
         let shim = shim.map(str::to_owned);
-        let process = process::start(0, "slow", &shim, &["x".to_owned()], &sender).unwrap();
-        drop(sender);
-        let agent = Agent { process, done: None, end: None, is_silent: false, stderr: None };
+        let ears = Ears { messages: sender, keys: &[] };
+        let process = process::start(0, "slow", &shim, &["x".to_owned()], &ears).unwrap();
+        drop(ears);
+        let agent = Agent::from(process);
         let mut events = Vec::new();
         let mut sink = |recorded: &Recorded| {
             events.push(recorded.event.clone());

@@ -326,7 +326,11 @@ impl<W: Write> Worker<'_, W> {
             None => plain,
         };
         if call == 0 {
-            self.notices = body.notices;
+            // Whether the cache is off is for the harness to know: it may have
+            // started the server so.
+            let mut notices = body.notices;
+            notices.retain(|notice| *notice != request::Notice::CacheStaysOn);
+            self.notices = notices;
         }
         let spec = CallSpec {
             call,

@@ -77,6 +77,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_run_of_the_native_agent_is_recorded_in_order", run_of_the_native_agent),
     ("two_agents_run_at_once", two_agents),
     ("what_is_no_event_is_noise_and_its_run_fails", noise),
+    ("a_key_that_a_worker_writes_is_struck_out", keys),
     ("a_program_that_is_not_there_fails_the_run", missing_program),
     ("what_a_worker_leaves_behind_is_ended", leftovers),
     ("an_abandoned_run_leaves_no_worker", abandon),
@@ -284,6 +285,19 @@ fn noise() {
         _ => None,
     });
     assert_eq!(noise, Some(("harness", "analyst", "hello")));
+}
+
+fn keys() {
+    let server = Ollama::start(Behaviour::default());
+    let script = "read task; echo $PATH; echo $PATH >&2";
+    let mut bench = Bench::with_command(&server.url, &["sh", "-c", script]);
+    // Any variable that is set serves as a key here.
+    bench.plan.servers[0].api_key_env = Some("PATH".to_owned());
+    let (executed, events) = bench.record();
+    let stars = "*".repeat(std::env::var("PATH").unwrap().len());
+    assert_eq!(String::from_utf8_lossy(&executed.stderr["analyst"]), stars.clone() + "\n");
+    let text = serde_json::to_string(&events).unwrap();
+    assert!(text.contains(&stars) && !text.contains(&std::env::var("PATH").unwrap()), "{text}");
 }
 
 fn missing_program() {

@@ -3,6 +3,28 @@
 //! Owns: parsing CSV, JSON and Markdown into an [`Outline`], in memory that does
 //! not grow with the data, and the one way in which a number is printed in it.
 //!
+//! Another implementation gets the same outlines by these rules:
+//!
+//! - All files are UTF-8; a byte order mark at the start is left out.
+//! - **CSV** (comma, double quotes, quotes doubled inside quotes): the first line
+//!   that is not empty is the header, whose names are trimmed; empty lines do not
+//!   count; a row of another length than the header makes the file malformed. The
+//!   extent is `N rows`.
+//! - **JSON**: one document. Each scalar belongs to the series named by its path,
+//!   keys joined by `.` and each array written `[]`: `runs[].ttft_ms`. A scalar at
+//!   the top belongs to none. The extent is `N keys`, `N items` or `one value`.
+//! - **Markdown**: headings are lines of one to six `#`, a space and a title, which
+//!   is trimmed; lines between two that start with three backticks do not count.
+//!   The extent is `N headings`.
+//! - A count of one has no plural `s`. Names are cut to [`NAME_BYTES_MAX`] bytes at
+//!   a character's edge, and equal cut paths are one series; series and headings
+//!   beyond the first [`SERIES_MAX`] are left out.
+//! - A series has numbers if it has a value and every value is one (empty cells are
+//!   no values) and their sum is finite. Sums are taken in the file's order, in
+//!   double precision.
+//! - In CSV a number is an optional minus, digits, an optional point and digits, an
+//!   optional exponent, and finite; spaces and tabs around it do not count.
+//!
 //! Does not: read files, or keep their contents.
 
 use std::fmt;
@@ -21,8 +43,9 @@ pub const NAME_BYTES_MAX: usize = 60;
 pub struct Outline {
     /// Its size in words: `12 rows`, `object`, `3 headings`.
     pub extent: String,
-    /// Its columns, keys or headings in the order in which they first appear,
-    /// those with numbers before the bare names.
+    /// Its headings; or its columns or keys, first those whose numbers vary and
+    /// have fractions, then those with other numbers, then bare names, each
+    /// group in the order in which they first appear.
     pub details: Vec<String>,
 }
 
@@ -106,8 +129,8 @@ struct Series {
     name: String,
     /// Whether every value so far was a number.
     numeric: bool,
-    /// Whether it is one value rather than a column.
-    single: bool,
+    /// Whether some value had a fraction.
+    fractional: bool,
     n: u64,
     sum: f64,
     min: f64,
@@ -115,11 +138,11 @@ struct Series {
 }
 
 impl Series {
-    fn new(name: &str, single: bool) -> Self {
+    fn new(name: &str) -> Self {
         Self {
             name: cut(name, NAME_BYTES_MAX).to_owned(),
             numeric: true,
-            single,
+            fractional: false,
             n: 0,
             sum: 0.0,
             min: f64::INFINITY,
@@ -129,6 +152,7 @@ impl Series {
 
     fn push(&mut self, value: f64) {
         self.n += 1;
+        self.fractional |= value.fract() != 0.0;
         self.sum += value;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
@@ -138,25 +162,36 @@ impl Series {
         self.numeric && self.n > 0 && self.sum.is_finite()
     }
 
-    /// `ttft_ms mean 12.30 (10 to 15)`, `version 3`, or the bare name.
+    /// Returns 0 for measurements (fractions that vary), which say most, 1 for
+    /// other numbers, such as counters and settings, and 2 for the rest.
+    fn rank(&self) -> u8 {
+        match self.has_number() {
+            true if self.fractional && self.min < self.max => 0,
+            true => 1,
+            false => 2,
+        }
+    }
+
+    /// `ttft_ms mean 12.30 (10 to 15)`; `version 3` if no other value occurs;
+    /// or the bare name.
     fn describe(&self) -> String {
         let name = &self.name;
         if !self.has_number() {
             name.clone()
-        } else if self.single && self.n == 1 {
-            format!("{name} {}", number(self.sum))
-        } else {
+        } else if self.min < self.max {
             let mean = number(self.sum / self.n as f64);
             format!("{name} mean {mean} ({} to {})", number(self.min), number(self.max))
+        } else {
+            format!("{name} {}", number(self.min))
         }
     }
 }
 
-/// Describes series with numbers, then those without.
+/// Describes series by their rank; those of one rank stay in their order.
 fn describe(series: &[Series]) -> Vec<String> {
-    let (with, without): (Vec<&Series>, Vec<&Series>) =
-        series.iter().partition(|series| series.has_number());
-    with.into_iter().chain(without).map(Series::describe).collect()
+    let mut ranked: Vec<&Series> = series.iter().collect();
+    ranked.sort_by_key(|series| series.rank());
+    ranked.into_iter().map(Series::describe).collect()
 }
 
 /// Reads a number as the agents understand it: an optional minus, digits, an
@@ -183,7 +218,7 @@ fn csv(text: &str) -> Result<Outline, OutlineError> {
         return Err(OutlineError::NoHeader);
     }
     let mut columns: Vec<Series> =
-        headers.iter().take(SERIES_MAX).map(|name| Series::new(name.trim(), false)).collect();
+        headers.iter().take(SERIES_MAX).map(|name| Series::new(name.trim())).collect();
     let mut n_rows = 0_u64;
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| csv_error(&error))? {
@@ -221,7 +256,7 @@ fn json(text: &str) -> Result<Outline, OutlineError> {
         // The parser's text ends with the place, which is already said.
         what: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
     };
-    let mut walk = Walk { series: Vec::new(), path: String::new(), in_array: false };
+    let mut walk = Walk { series: Vec::new(), path: String::new() };
     let mut parser = serde_json::Deserializer::from_str(text);
     let extent = Node(&mut walk).deserialize(&mut parser).map_err(|error| wrong(&error))?;
     parser.end().map_err(|error| wrong(&error))?;
@@ -233,7 +268,6 @@ struct Walk {
     series: Vec<Series>,
     /// Dotted path of the value being read, `results[].ttft_ms`.
     path: String,
-    in_array: bool,
 }
 
 impl Walk {
@@ -246,7 +280,7 @@ impl Walk {
         let series = match position {
             Some(at) => &mut self.series[at],
             None if self.series.len() < SERIES_MAX => {
-                self.series.push(Series::new(name, !self.in_array));
+                self.series.push(Series::new(name));
                 self.series.last_mut().expect("just pushed")
             }
             None => return,
@@ -306,15 +340,13 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<String, A::Error> {
         let walk = self.0;
-        let (length, in_array) = (walk.path.len(), walk.in_array);
+        let length = walk.path.len();
         walk.path.push_str("[]");
-        walk.in_array = true;
         let mut n = 0;
         while items.next_element_seed(Node(walk))?.is_some() {
             n += 1;
         }
         walk.path.truncate(length);
-        walk.in_array = in_array;
         Ok(counted(n, "item"))
     }
 
@@ -375,7 +407,7 @@ mod tests {
             FileKind::Csv,
             "\u{feff}run,model,ttft_ms,note\n1,a,12.5,\n2,b,13.5,\n\n3,c, 14 ,\n",
             "3 rows",
-            &["run mean 2 (1 to 3)", "ttft_ms mean 13.33 (12.50 to 14)", "model", "note"],
+            &["ttft_ms mean 13.33 (12.50 to 14)", "run mean 2 (1 to 3)", "model", "note"],
         );
     }
 

@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use tachograph_model::event::{Artifact, Event};
 
+use crate::client::Secret;
+
 /// The longest line that is taken for an event, in bytes.
 pub(super) const LINE_BYTES_MAX: u64 = 16 << 20;
 
@@ -46,6 +48,28 @@ pub(super) fn read_lines(mut input: impl BufRead, mut each: impl FnMut(Vec<u8>, 
         }
         each(line, too_long);
     }
+}
+
+/// The shortest key that is struck out, in bytes: placeholders such as `EMPTY`
+/// occur in honest text.
+const KEY_BYTES_MIN: usize = 8;
+
+/// Strikes every key out that occurs in what a worker wrote. A worker of ours
+/// writes none; others might.
+pub(super) fn without_keys(bytes: Vec<u8>, keys: &[Secret]) -> Vec<u8> {
+    let occurs = |key: &&Secret| {
+        let key = key.reveal().as_bytes();
+        key.len() >= KEY_BYTES_MIN && memchr::memmem::find(&bytes, key).is_some()
+    };
+    let found: Vec<&Secret> = keys.iter().filter(occurs).collect();
+    if found.is_empty() {
+        return bytes;
+    }
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    for key in found {
+        key.strike_out(&mut text);
+    }
+    text.into_bytes()
 }
 
 /// Takes a line for an event that a worker may say.
@@ -134,6 +158,15 @@ mod tests {
         assert_eq!(seen.len(), 2);
         assert!(seen[0].1 && seen[0].0.len() == NOISE_BYTES_MAX);
         assert_eq!(seen[1], (b"next".to_vec(), false));
+    }
+
+    #[test]
+    fn keys_are_struck_out() {
+        let keys = [Secret::new("sk-hunter2").unwrap(), Secret::new("EMPTY").unwrap()];
+        let struck = without_keys(b"key sk-hunter2, EMPTY \xff".to_vec(), &keys);
+        assert_eq!(String::from_utf8(struck).unwrap(), "key **********, EMPTY \u{fffd}");
+        let other = b"nothing \xff".to_vec();
+        assert_eq!(without_keys(other.clone(), &keys), other);
     }
 
     #[test]

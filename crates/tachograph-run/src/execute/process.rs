@@ -13,6 +13,7 @@ use tachograph_model::task::Task;
 use tachograph_model::units::InstantNs;
 
 use super::lines::{self, Noise};
+use crate::client::Secret;
 use crate::clock;
 use crate::process_sys::{self, SpawnOptions};
 use crate::shim::{self, ShimReport};
@@ -28,6 +29,14 @@ pub(super) enum Message {
     Errors { agent: usize, bytes: Vec<u8> },
     /// A worker's process has ended and nothing of its group is left.
     Gone { agent: usize, end: Ended },
+}
+
+/// Who listens to workers, and what may not be heard.
+#[derive(Debug)]
+pub(super) struct Ears<'a> {
+    pub(super) messages: Sender<Message>,
+    /// Keys that are struck out of whatever a worker writes.
+    pub(super) keys: &'a [Secret],
 }
 
 /// How a worker's process ended.
@@ -86,7 +95,7 @@ pub(super) fn start(
     name: &str,
     shim: &[String],
     command: &[String],
-    messages: &Sender<Message>,
+    to: &Ears<'_>,
 ) -> Result<AgentProcess, String> {
     let wrapped = shim::wrap(shim, command).ok_or("the command is empty")?;
     let program = wrapped.get_program().to_string_lossy().into_owned();
@@ -111,7 +120,7 @@ pub(super) fn start(
     let spawned = ProcessSpawned { agent: name.to_owned(), command: command.to_vec(), pid, at_ns };
     let shim = Shim { pid: child.id(), reaped: Arc::new(Mutex::new(false)) };
     let stdin = child.stdin.take();
-    if let Err(error) = listen(agent, (shim.clone(), child), report, messages) {
+    if let Err(error) = listen(agent, (shim.clone(), child), report, to) {
         shim.with_pid(process_sys::kill_group);
         return Err(failed(error));
     }
@@ -123,7 +132,7 @@ fn listen(
     agent: usize,
     (shim, mut child): (Shim, Child),
     report: BufReader<File>,
-    messages: &Sender<Message>,
+    to: &Ears<'_>,
 ) -> io::Result<()> {
     let missing = || io::Error::other("it has no output streams");
     let stdout = child.stdout.take().ok_or_else(missing)?;
@@ -132,21 +141,22 @@ fn listen(
 
     // The receiver outlives these threads or nobody wants to know any more, so
     // that a message that cannot be sent is no loss.
-    let to_stdout = messages.clone();
+    let (to_stdout, stdout_keys) = (to.messages.clone(), to.keys.to_vec());
     thread("agent stdout").spawn(move || {
         lines::read_lines(BufReader::new(stdout), |line, too_long| {
             let at_ns = clock::now();
+            let line = lines::without_keys(line, &stdout_keys);
             let event = Box::new(lines::parse(&line, too_long));
             drop(to_stdout.send(Message::Said { agent, event, at_ns }));
         });
         drop(to_stdout.send(Message::Silent { agent }));
     })?;
-    let to_stderr = messages.clone();
+    let (to_stderr, stderr_keys) = (to.messages.clone(), to.keys.to_vec());
     thread("agent stderr").spawn(move || {
-        let bytes = lines::read_stderr(stderr);
+        let bytes = lines::without_keys(lines::read_stderr(stderr), &stderr_keys);
         drop(to_stderr.send(Message::Errors { agent, bytes }));
     })?;
-    let to_end = messages.clone();
+    let to_end = to.messages.clone();
     thread("agent end").spawn(move || {
         let end = await_end(&shim, &mut child, report);
         drop(to_end.send(Message::Gone { agent, end }));

@@ -101,6 +101,12 @@ pub(super) fn seen(
     used(plan).map(|server| (server.name.clone(), ask(server))).collect()
 }
 
+/// Returns the keys of the plan's servers, as far as they are there.
+pub(super) fn keys(plan: &Plan) -> Vec<Secret> {
+    let names = plan.servers.iter().filter_map(|server| server.api_key_env.as_deref());
+    names.filter_map(|name| Secret::from_env(name).ok()).collect()
+}
+
 fn target(plan: &Plan, server: &Server, control: &ServerControl) -> Result<Target, String> {
     let endpoint = Endpoint::parse(control.url()).map_err(|error| in_words(&error))?;
     let secret = match &server.api_key_env {

@@ -114,7 +114,7 @@ fn the_workflow_makes_two_calls_and_a_report() {
     let expected = "162 785 951 534\n\
         You are a performance analyst. Below is a summary of benchmark result files.\n\n\
         Files: 2 (1 csv, 0 json, 1 markdown), 34 bytes; 1 skipped.\n\
-        - a.csv (2 rows): run mean 1.50 (1 to 2); ttft_ms mean 13 (12.50 to 13.50)\n\
+        - a.csv (2 rows): ttft_ms mean 13 (12.50 to 13.50); run mean 1.50 (1 to 2)\n\
         - b/notes.md (1 heading): Notes\n";
     assert!(prompt.starts_with(expected), "{prompt}");
     let report = server.bodies()[1]["prompt"].as_str().unwrap().to_owned();
@@ -157,6 +157,24 @@ fn nonces_differ_and_parity_does_not() {
     assert_eq!(first[0].sent.nonce.as_deref(), Some("162 785 951 534\n"));
     assert_ne!(first[0].sent.nonce, first[1].sent.nonce);
     assert_eq!(plain[0].sent.nonce, None);
+}
+
+#[test]
+fn what_cannot_be_sent_is_said() {
+    let server = Ollama::start(Behaviour::default());
+    let folder = input();
+    let mut task = task(&server.url, folder.path());
+    task.server.api = Api::OpenaiChat;
+    task.options.insert("num_ctx".to_owned(), OptionValue::Integer(512));
+    let (code, events, errors) = work(&task);
+    assert_eq!(code, 0);
+    assert!(errors.contains("`num_ctx` cannot be set over /v1"), "{errors}");
+    let (calls, _) = assemble(&events);
+    assert!(!calls[0].sent.request.contains("num_ctx"));
+    assert_eq!(calls[0].finished.http_status, Some(404), "this server has no such route");
+    task.server.api = Api::OllamaGenerate;
+    task.prompt_cache = PromptCache::Off;
+    assert_eq!(work(&task).2, "", "the harness knows how the server was started");
 }
 
 #[test]
