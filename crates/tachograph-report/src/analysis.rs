@@ -8,10 +8,11 @@
 pub(crate) mod comparison;
 pub(crate) mod configuration;
 pub(crate) mod deviation;
+pub(crate) mod drift;
 pub(crate) mod sensitivity;
 pub(crate) mod timeline;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tachograph_model::digest::Digest;
 use tachograph_model::environment::Environment;
@@ -20,8 +21,8 @@ use tachograph_model::plan::{Metric, Plan, expand};
 use tachograph_model::run::{Arm, Configuration, RunId};
 use tachograph_model::study::StudyHead;
 use tachograph_stats::{
-    Confidence, DecisionRule, Direction, Ecdf, Effect, Margin, Proportion, ProportionEstimate,
-    Sample, Verdict,
+    Confidence, DecisionRule, Direction, Ecdf, Effect, MannKendall, Margin, Proportion,
+    ProportionEstimate, Sample, Verdict,
 };
 
 use crate::facts::{Degeneracy, RunFacts};
@@ -29,6 +30,7 @@ use crate::validity::{self, Status, Validity};
 use comparison::Compared;
 use configuration::ConfigurationAnalysis;
 use deviation::Deviation;
+use drift::ConditionRange;
 use sensitivity::Sensitivity;
 use timeline::Timeline;
 
@@ -58,6 +60,11 @@ pub struct Analysis {
     pub(crate) sensitivity: Sensitivity,
     pub(crate) block_effect: Option<Effect>,
     pub(crate) block_means: Vec<(u32, f64)>,
+    /// The trend of the runs' departures, in the order of execution.
+    pub(crate) trend: Option<MannKendall>,
+    /// The smallest ratio above 1 that the typical comparison could detect.
+    pub(crate) detectable: Option<f64>,
+    pub(crate) conditions: Vec<ConditionRange>,
     pub(crate) ttft_warm: Option<Ecdf>,
     pub(crate) ttft_cold: Option<Ecdf>,
     pub(crate) failed_calls: Vec<FailedCall>,
@@ -146,11 +153,15 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
     let runs: Vec<RunRow> =
         facts.iter().map(|run| row(run, configuration_of(run), &validity)).collect();
     let mut configurations = configuration::estimate(&planned, &facts, &runs, &rule);
+    configuration::resample(&mut configurations, plan, &rule);
     comparison::compare(&mut configurations, &runs, plan, &rule);
     let sensitivity = sensitivity::analyse(plan, &planned, &facts, &runs, &rule);
     validity.add_levels(&sensitivity);
     validity.add_failure_rates(&configurations);
-    let (block_effect, block_means) = drift(&runs, planned.len(), plan.primary.metric, &rule);
+    let (block_effect, block_means) =
+        drift::blocks(&runs, planned.len(), plan.primary.metric, &rule);
+    let trend = drift::trend(&configurations, &runs, plan.primary.metric);
+    validity.add_trend(trend.as_ref(), plan);
     let created = head.created();
     let sets = sets(&runs, &planned);
     Analysis {
@@ -188,6 +199,9 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
             .collect(),
         timeline: Timeline::of(&facts),
         deviations: deviation::list(head, &facts),
+        trend,
+        detectable: comparison::detectable(&configurations, plan, &rule),
+        conditions: drift::conditions(&facts),
         validity,
         configurations,
         runs,
@@ -341,39 +355,6 @@ fn success(
         configurations: share(n_better, judged.len()),
         runs: share(pairs.iter().filter(|&&won| won).count(), pairs.len()),
     }
-}
-
-/// Returns the effect of blocks and the mean of each complete block.
-fn drift(
-    runs: &[RunRow],
-    n_configurations: usize,
-    primary: Metric,
-    rule: &DecisionRule,
-) -> (Option<Effect>, Vec<(u32, f64)>) {
-    let mut cells = Vec::new();
-    let mut means = Vec::new();
-    let blocks: BTreeSet<u32> = runs.iter().map(|run| run.id.block).collect();
-    for block in blocks {
-        let of_block: Vec<(usize, f64)> = runs
-            .iter()
-            .filter(|run| run.id.block == block)
-            .filter_map(|run| Some((run.configuration?, *run.metrics.get(&primary)?)))
-            .collect();
-        if of_block.len() != n_configurations {
-            continue;
-        }
-        let values: Vec<f64> = of_block.iter().map(|(_, value)| *value).collect();
-        if let Ok(sample) = Sample::new(&values) {
-            means.push((block, sample.mean()));
-        }
-        cells.extend(of_block.into_iter().map(|(level, value)| tachograph_stats::Cell {
-            block: block as usize,
-            level,
-            value,
-        }));
-    }
-    let design = tachograph_stats::BlockDesign::new(&cells).ok();
-    (design.map(|design| design.analyse(rule.confidence).blocks), means)
 }
 
 fn ttft(facts: &[&RunFacts], cold: bool, confidence: Confidence) -> Option<Ecdf> {

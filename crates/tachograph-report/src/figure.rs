@@ -7,6 +7,7 @@ pub(crate) mod drift;
 pub(crate) mod ecdf;
 pub(crate) mod effects;
 pub(crate) mod forest;
+pub(crate) mod interaction;
 pub(crate) mod runs;
 pub(crate) mod timeline;
 

@@ -35,148 +35,186 @@ pub(crate) enum Formula {
     OneSidedBound,
     DelayPercentile,
     Sum,
+    Verdicts,
+    BlocksNeeded,
+    DetectableRatio,
+    MannKendall,
+    Bca,
+    LeftOut,
 }
 
+/// Each formula with its name in `claims.json` and its words, in the order of
+/// the glossary.
+const GLOSSARY: [(Formula, &str, &str); 33] = [
+    (Formula::Stated, "stated", "Stated in the plan before the first request."),
+    (Formula::Recorded, "recorded", "Read from the evidence, not computed."),
+    (Formula::Count, "count", "Counted in the evidence."),
+    (Formula::Sum, "sum", "Sum over the named runs."),
+    (Formula::Share, "share", "Part divided by whole; no interval, since nothing is inferred."),
+    (
+        Formula::RunMean,
+        "run-mean",
+        "Value of one run: tokens over wall time, the wall time, or the mean over the \
+         run's calls that have the quantity.",
+    ),
+    (
+        Formula::Mean,
+        "mean-t",
+        "Arithmetic mean over run means; Student's t interval: mean ∓ t(n − one) · sd / √n.",
+    ),
+    (
+        Formula::StandardDeviation,
+        "sd",
+        "Sample standard deviation over run means, divisor n − one.",
+    ),
+    (Formula::Median, "median", "Middle of the sorted values, one per run."),
+    (Formula::Minimum, "minimum", "Smallest value, one per run."),
+    (Formula::Maximum, "maximum", "Largest value, one per run."),
+    (
+        Formula::CoefficientOfVariation,
+        "cv-vangel",
+        "Standard deviation divided by mean, over run means; interval after Vangel.",
+    ),
+    (
+        Formula::PairedRatio,
+        "paired-ratio",
+        "Geometric mean over blocks of treatment divided by baseline of the same block; \
+         t interval on the logarithms, exponentiated. Printed as a change in percent.",
+    ),
+    (
+        Formula::Margin,
+        "margin-log",
+        "The plan's margin m; ratios from one / (one + m) to one + m are equivalent.",
+    ),
+    (
+        Formula::HolmDifference,
+        "holm-difference",
+        "Two-sided p-value of “the ratio is one” (paired t on logarithms), adjusted after \
+         Holm over the primary family.",
+    ),
+    (
+        Formula::HolmEquivalence,
+        "holm-equivalence",
+        "Larger p-value of the two one-sided tests against the margin (Schuirmann), \
+         adjusted after Holm over the primary family.",
+    ),
+    (
+        Formula::UnadjustedP,
+        "paired-t-log",
+        "Two-sided p-value of “the ratio is one” (paired t on logarithms), not adjusted: \
+         exploratory.",
+    ),
+    (
+        Formula::PooledQuantile,
+        "quantile-order-statistic",
+        "Type-seven quantile of the pooled values; the interval's ends are two of the \
+         sample's own values (order statistics). Values of one run are not independent, so \
+         the interval is a lower limit of the uncertainty.",
+    ),
+    (
+        Formula::QuantileNeed,
+        "quantile-sample-size",
+        "Smallest n for which the extremes of a sample bound the quantile on both sides.",
+    ),
+    (Formula::Proportion, "proportion-wilson", "Successes divided by trials; Wilson's interval."),
+    (
+        Formula::OneSidedBound,
+        "one-sided-bound",
+        "Where all trials went the same way: exact one-sided bound, one − α^(one / n) (the \
+         rule of three is its approximation).",
+    ),
+    (
+        Formula::LevelMean,
+        "level-mean",
+        "Mean over blocks of the level's runs averaged within each block; t interval over \
+         blocks.",
+    ),
+    (
+        Formula::FactorF,
+        "factor-f",
+        "F test of the factor in a randomised complete block design, against the \
+         block-by-combination residual; p-value not adjusted.",
+    ),
+    (
+        Formula::EtaSquared,
+        "eta-squared",
+        "Sum of squares of the effect divided by the total, blocks included.",
+    ),
+    (
+        Formula::BlockF,
+        "block-f",
+        "F test of the blocks against the block-by-configuration residual: whether the \
+         level of the whole study moved.",
+    ),
+    (
+        Formula::DegreesOfFreedom,
+        "degrees-of-freedom",
+        "Degrees of freedom of an effect or of its residual.",
+    ),
+    (
+        Formula::DelayPercentile,
+        "delay-percentile",
+        "Type-seven quantile of user stamp minus kernel stamp over the run's chunks; the \
+         worst run is printed.",
+    ),
+    (
+        Formula::Verdicts,
+        "verdicts",
+        "Number of configurations with a verdict; each verdict follows from the adjusted \
+         p-values of its comparison and the plan's α and margin.",
+    ),
+    (
+        Formula::BlocksNeeded,
+        "blocks-needed",
+        "Fewest blocks with which a true change of the margin's size is detected with a \
+         power of four in five, from the spread of log ratios seen (noncentral t); not \
+         adjusted for the family.",
+    ),
+    (
+        Formula::DetectableRatio,
+        "detectable-ratio",
+        "Smallest true ratio above one that this number of blocks detects with a power of \
+         four in five, from the median spread of log ratios seen (noncentral t); not \
+         adjusted for the family.",
+    ),
+    (
+        Formula::MannKendall,
+        "mann-kendall",
+        "Mann-Kendall test for a trend, over each run's departure from the mean of its \
+         configuration in the order of execution; τ is Kendall's tau-b.",
+    ),
+    (
+        Formula::Bca,
+        "mean-bca",
+        "Mean over run means with the bias-corrected and accelerated bootstrap interval \
+         (Efron), runs resampled ten thousand times from the plan's seed.",
+    ),
+    (
+        Formula::LeftOut,
+        "mean-without-outliers",
+        "Mean over run means without those beyond Tukey's inner fences; shown for \
+         comparison only.",
+    ),
+];
+
 impl Formula {
-    /// Every formula, in the order of the glossary.
-    pub(crate) const ALL: [Self; 27] = [
-        Self::Stated,
-        Self::Recorded,
-        Self::Count,
-        Self::Sum,
-        Self::Share,
-        Self::RunMean,
-        Self::Mean,
-        Self::StandardDeviation,
-        Self::Median,
-        Self::Minimum,
-        Self::Maximum,
-        Self::CoefficientOfVariation,
-        Self::PairedRatio,
-        Self::Margin,
-        Self::HolmDifference,
-        Self::HolmEquivalence,
-        Self::UnadjustedP,
-        Self::PooledQuantile,
-        Self::QuantileNeed,
-        Self::Proportion,
-        Self::OneSidedBound,
-        Self::LevelMean,
-        Self::FactorF,
-        Self::EtaSquared,
-        Self::BlockF,
-        Self::DegreesOfFreedom,
-        Self::DelayPercentile,
-    ];
+    /// Returns every formula, in the order of the glossary.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        GLOSSARY.iter().map(|(formula, _, _)| *formula)
+    }
 
     /// Returns the name used in `claims.json`.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Stated => "stated",
-            Self::Recorded => "recorded",
-            Self::Count => "count",
-            Self::RunMean => "run-mean",
-            Self::Mean => "mean-t",
-            Self::StandardDeviation => "sd",
-            Self::Median => "median",
-            Self::Minimum => "minimum",
-            Self::Maximum => "maximum",
-            Self::PooledQuantile => "quantile-order-statistic",
-            Self::QuantileNeed => "quantile-sample-size",
-            Self::PairedRatio => "paired-ratio",
-            Self::HolmDifference => "holm-difference",
-            Self::HolmEquivalence => "holm-equivalence",
-            Self::UnadjustedP => "paired-t-log",
-            Self::Proportion => "proportion-wilson",
-            Self::Share => "share",
-            Self::CoefficientOfVariation => "cv-vangel",
-            Self::LevelMean => "level-mean",
-            Self::FactorF => "factor-f",
-            Self::EtaSquared => "eta-squared",
-            Self::BlockF => "block-f",
-            Self::DegreesOfFreedom => "degrees-of-freedom",
-            Self::Margin => "margin-log",
-            Self::OneSidedBound => "one-sided-bound",
-            Self::DelayPercentile => "delay-percentile",
-            Self::Sum => "sum",
-        }
+        self.entry().1
     }
 
     /// Returns the formula in words, for the glossary and the HTML panel.
     pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::Stated => "Stated in the plan before the first request.",
-            Self::Recorded => "Read from the evidence, not computed.",
-            Self::Count => "Counted in the evidence.",
-            Self::Sum => "Sum over the named runs.",
-            Self::Share => "Part divided by whole; no interval, since nothing is inferred.",
-            Self::RunMean => {
-                "Value of one run: tokens over wall time, the wall time, or the mean over the \
-                 run's calls that have the quantity."
-            }
-            Self::Mean => {
-                "Arithmetic mean over run means; Student's t interval: mean ∓ t(n − one) · sd / √n."
-            }
-            Self::StandardDeviation => "Sample standard deviation over run means, divisor n − one.",
-            Self::Median => "Middle of the sorted run means.",
-            Self::Minimum => "Smallest run mean.",
-            Self::Maximum => "Largest run mean.",
-            Self::CoefficientOfVariation => {
-                "Standard deviation divided by mean, over run means; interval after Vangel."
-            }
-            Self::PairedRatio => {
-                "Geometric mean over blocks of treatment divided by baseline of the same block; \
-                 t interval on the logarithms, exponentiated. Printed as a change in percent."
-            }
-            Self::Margin => {
-                "The plan's margin m; ratios from one / (one + m) to one + m are equivalent."
-            }
-            Self::HolmDifference => {
-                "Two-sided p-value of “the ratio is one” (paired t on logarithms), adjusted after \
-                 Holm over the primary family."
-            }
-            Self::HolmEquivalence => {
-                "Larger p-value of the two one-sided tests against the margin (Schuirmann), \
-                 adjusted after Holm over the primary family."
-            }
-            Self::UnadjustedP => {
-                "Two-sided p-value of “the ratio is one” (paired t on logarithms), not adjusted: \
-                 exploratory."
-            }
-            Self::PooledQuantile => {
-                "Type-seven quantile of the pooled values; the interval's ends are two of the \
-                 sample's own values (order statistics). Values of one run are not independent, so \
-                 the interval is a lower limit of the uncertainty."
-            }
-            Self::QuantileNeed => {
-                "Smallest n for which the extremes of a sample bound the quantile on both sides."
-            }
-            Self::Proportion => "Successes divided by trials; Wilson's interval.",
-            Self::OneSidedBound => {
-                "Where all trials went the same way: exact one-sided bound, one − α^(one / n) (the \
-                 rule of three is its approximation)."
-            }
-            Self::LevelMean => {
-                "Mean over blocks of the level's runs averaged within each block; t interval over \
-                 blocks."
-            }
-            Self::FactorF => {
-                "F test of the factor in a randomised complete block design, against the \
-                 block-by-combination residual; p-value not adjusted."
-            }
-            Self::EtaSquared => {
-                "Sum of squares of the effect divided by the total, blocks included."
-            }
-            Self::BlockF => {
-                "F test of the blocks against the block-by-configuration residual: whether the \
-                 level of the whole study moved."
-            }
-            Self::DegreesOfFreedom => "Degrees of freedom of an effect or of its residual.",
-            Self::DelayPercentile => {
-                "Type-seven quantile of user stamp minus kernel stamp over the run's chunks; the \
-                 worst run is printed."
-            }
-        }
+        self.entry().2
+    }
+
+    fn entry(self) -> &'static (Self, &'static str, &'static str) {
+        GLOSSARY.iter().find(|(own, _, _)| *own == self).expect("a test holds them complete")
     }
 }
 
@@ -187,9 +225,12 @@ mod tests {
 
     #[test]
     fn the_glossary_is_complete_and_its_names_differ() {
-        let names: BTreeSet<&str> = Formula::ALL.iter().map(|formula| formula.name()).collect();
-        assert_eq!(names.len(), Formula::ALL.len());
-        for formula in Formula::ALL {
+        let last = Formula::LeftOut as usize;
+        let formulas: BTreeSet<Formula> = Formula::all().collect();
+        assert_eq!(formulas.len(), last + 1, "every variant has an entry");
+        let names: BTreeSet<&str> = Formula::all().map(Formula::name).collect();
+        assert_eq!(names.len(), GLOSSARY.len());
+        for formula in Formula::all() {
             assert!(!formula.text().contains(|c: char| c.is_ascii_digit()), "{formula:?}");
         }
     }

@@ -10,8 +10,10 @@ mod study;
 
 use std::collections::BTreeMap;
 
+use tachograph_model::plan::{Order, Plan};
 use tachograph_model::run::{Arm, Configuration, RunId};
 use tachograph_model::study::StudyHead;
+use tachograph_stats::MannKendall;
 
 use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::analysis::sensitivity::Sensitivity;
@@ -61,10 +63,11 @@ pub(crate) enum Check {
     Resets,
     LevelsIgnored,
     FailureRates,
+    Drift,
 }
 
 impl Check {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::PlanDigest,
         Self::ServerIdentity,
         Self::Inputs,
@@ -83,6 +86,7 @@ impl Check {
         Self::Resets,
         Self::LevelsIgnored,
         Self::FailureRates,
+        Self::Drift,
     ];
 
     pub(crate) fn title(self) -> &'static str {
@@ -105,6 +109,7 @@ impl Check {
             Self::Resets => "server resets succeeded",
             Self::LevelsIgnored => "levels have an effect",
             Self::FailureRates => "arms fail equally often",
+            Self::Drift => "no trend over the study",
         }
     }
 }
@@ -224,6 +229,29 @@ impl Validity {
                 }
             }
         }
+    }
+
+    /// Adds a finding if the level moved over the study. Blocks take a trend out
+    /// of comparisons; without shuffling they do not.
+    pub(crate) fn add_trend(&mut self, trend: Option<&MannKendall>, plan: &Plan) {
+        let Some(trend) = trend else { return };
+        self.looked(Check::Drift, 1);
+        if trend.p_value > plan.primary.alpha {
+            return;
+        }
+        let (status, words) = match plan.order {
+            Order::RandomizedBlocks => {
+                (Status::Valid, "the level moved; blocks take it out of comparisons, not of means")
+            }
+            Order::AsWritten => (
+                Status::Suspect,
+                "the level moved, and without shuffling it is part of each effect",
+            ),
+        };
+        let mut finding = Finding::on_study(Check::Drift, status, words);
+        finding.seen =
+            trend.tau.map(|value| Measured { value, unit: "", format: Format::Fixed(2) });
+        self.found(finding);
     }
 
     /// Adds a finding for each tuned arm whose failure interval lies apart from

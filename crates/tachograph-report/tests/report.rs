@@ -70,6 +70,23 @@ fn a_gain_is_found_and_equal_things_are_not_called_better() {
 }
 
 #[test]
+fn an_outlier_is_named_and_kept_and_many_runs_get_a_bootstrap_interval() {
+    let plan = fake::plan(10, "", FACTORS);
+    let (head, facts) = facts_of(&plan, |run, noise| {
+        let shape = faster_gpu(run, noise)?;
+        let slow = run.id.to_string() == "gpu40_temp0p2/run_007";
+        Some(if slow { Shape { rate: 60.0, ..shape } } else { shape })
+    });
+    let report = render(&analyse(&head, &facts)).report_md;
+    let row = report.lines().find(|line| line.starts_with("| `gpu40_temp0p2/run_007` |"));
+    let cells: Vec<f64> =
+        row.unwrap().split('|').filter_map(|cell| cell.trim().parse().ok()).collect();
+    assert!(cells[0] + 2.0 < cells[1], "the mean rises without it: {cells:?}");
+    assert!(report.contains("mean, bootstrap (BCa)"));
+    assert!(report.contains("`mean-bca`"));
+}
+
+#[test]
 fn bytes_do_not_depend_on_the_order_of_the_runs() {
     let plan = fake::plan(3, "", FACTORS);
     let (head, mut facts) = facts_of(&plan, faster_gpu);

@@ -198,3 +198,21 @@ fn arms_that_fail_more_often_are_suspect() {
         render(&analysis).report_md.contains("| arms fail equally often | 4 | 1 | **suspect** |")
     );
 }
+
+#[test]
+fn a_trend_is_suspect_only_where_order_is_not_shuffled() {
+    for (order, expected) in [("", Status::Valid), ("order = \"as-written\"", Status::Suspect)] {
+        let plan = fake::plan(6, &format!("{HEAD}\n{order}"), TABLES);
+        let mut shape = |run: &Run, noise: &mut Noise| {
+            let rate = 100.0 - 2.0 * f64::from(run.index);
+            Some(Shape { rate, ..sound(run, noise) })
+        };
+        let (head, evidence) = fake::study(&plan, &mut shape);
+        let facts: Vec<_> = evidence.iter().map(|run| distil(run, &plan)).collect();
+        let analysis = analyse(&head, &facts);
+        assert_eq!(analysis.validity(), expected);
+        let report = render(&analysis).report_md;
+        assert!(report.contains("a trend was found"));
+        assert!(report.contains("moved by more than chance explains"));
+    }
+}

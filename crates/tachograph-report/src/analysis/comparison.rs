@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use tachograph_model::plan::{Metric, Plan};
 use tachograph_model::run::Arm;
 use tachograph_stats::{
-    Comparison, DecisionRule, Pair, Pairs, PairsError, compare_arms, compare_family,
+    Comparison, DecisionRule, Pair, PairedDesign, Pairs, PairsError, Sample, compare_arms,
+    compare_family,
 };
 
 use super::configuration::ConfigurationAnalysis;
@@ -95,4 +96,30 @@ pub(crate) fn pairs(
         .filter_map(|(block, &treatment)| Some(Pair { treatment, baseline: *baseline.get(block)? }))
         .collect();
     Pairs::new(&pairs)
+}
+
+/// The power that a question of size is asked for: four in five.
+const POWER: f64 = 0.8;
+
+/// Returns the smallest true ratio above 1 that the typical tuned configuration
+/// of this study could be told from the baseline by.
+pub(crate) fn detectable(
+    configurations: &[ConfigurationAnalysis],
+    plan: &Plan,
+    rule: &DecisionRule,
+) -> Option<f64> {
+    let judged = || {
+        let tuned = configurations.iter().filter(|each| each.planned.arm == Arm::Chimera);
+        tuned.filter_map(|each| each.judged(plan.primary.metric))
+    };
+    let spreads: Vec<f64> = judged().map(|judged| judged.ratio.log_sd).collect();
+    let typical = Sample::new(&spreads).ok()?.median();
+    let n_blocks = judged().map(|judged| judged.ratio.n_blocks).max()?;
+    PairedDesign::new(typical, rule.confidence).ok()?.detectable_ratio(n_blocks, POWER).ok()
+}
+
+/// Returns how many blocks would show a change as large as the margin.
+pub(crate) fn blocks_needed(comparison: &Comparison, rule: &DecisionRule) -> Option<usize> {
+    let design = PairedDesign::new(comparison.ratio.log_sd, rule.confidence).ok()?;
+    design.blocks_for(rule.margin.ratio_high(), POWER).ok()
 }

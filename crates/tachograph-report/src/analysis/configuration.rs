@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use tachograph_model::event::{CallStatus, ProcessResources};
-use tachograph_model::plan::Metric;
+use tachograph_model::plan::{Metric, Plan};
 use tachograph_model::run::Configuration;
 use tachograph_stats::{
-    Comparison, Confidence, CvEstimate, DecisionRule, Interval, Proportion, ProportionEstimate,
-    QuantileError, QuantileEstimate, Sample, Summary, cv_estimate, mean_estimate,
-    quantile_estimate,
+    BCA_RUNS_MIN, Comparison, Confidence, CvEstimate, DecisionRule, FenceClass, Interval,
+    Proportion, ProportionEstimate, QuantileError, QuantileEstimate, Resampling, Sample, Summary,
+    TukeyFences, bca_mean, cv_estimate, mean_estimate, quantile_estimate,
 };
 
 use super::comparison::Compared;
@@ -54,6 +54,9 @@ pub(crate) struct Estimate {
     pub(crate) cv: Option<CvEstimate>,
     /// The run means, in run order.
     pub(crate) values: Vec<f64>,
+    /// The bootstrap interval of the mean; only of the primary metric, and with
+    /// enough runs.
+    pub(crate) bca: Option<Interval>,
 }
 
 /// Quantiles of pooled values.
@@ -147,7 +150,20 @@ impl Estimate {
             interval: mean_estimate(&sample, confidence).ok().map(|mean| mean.interval),
             cv: cv_estimate(&sample, confidence).ok(),
             values,
+            bca: None,
         })
+    }
+
+    /// Returns which values lie beyond Tukey's inner fences, and the mean of the
+    /// others; `None` if none does.
+    pub(crate) fn outliers(&self) -> Option<(Vec<usize>, f64)> {
+        let sample = Sample::new(&self.values).ok()?;
+        let classes = TukeyFences::of(&sample).classify_all(&sample);
+        let (inside, outside): (Vec<usize>, Vec<usize>) =
+            (0..classes.len()).partition(|&at| classes[at] == FenceClass::Inside);
+        let kept: Vec<f64> = inside.into_iter().map(|at| self.values[at]).collect();
+        let mean = Sample::new(&kept).ok()?.mean();
+        (!outside.is_empty()).then_some((outside, mean))
     }
 }
 
@@ -172,6 +188,23 @@ impl ConfigurationAnalysis {
     pub(crate) fn n_calls(&self) -> (u64, u64) {
         let all = self.statuses.values().sum::<u64>() + self.n_unfinished;
         (all, all - self.statuses.get(&CallStatus::Completed).copied().unwrap_or_default())
+    }
+}
+
+/// Adds bootstrap intervals to the means of the primary metric.
+pub(crate) fn resample(
+    configurations: &mut [ConfigurationAnalysis],
+    plan: &Plan,
+    rule: &DecisionRule,
+) {
+    for configuration in configurations {
+        let Some(estimate) = configuration.metrics.get_mut(&plan.primary.metric) else { continue };
+        if estimate.summary.n >= BCA_RUNS_MIN
+            && let Ok(sample) = Sample::new(&estimate.values)
+        {
+            let bca = bca_mean(&sample, Resampling::seeded(plan.seed), rule.confidence);
+            estimate.bca = bca.ok().map(|bca| bca.interval);
+        }
     }
 }
 

@@ -4,21 +4,15 @@ use tachograph_model::plan::Metric;
 use tachograph_stats::Sample;
 
 use super::{WIDTH, left_axis};
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, drift};
 use crate::svg::{Scale, Svg};
 
 pub(crate) fn draw(analysis: &Analysis, metric: Metric) -> Option<(Svg, String)> {
-    let departures: Vec<(f64, u32, f64)> = analysis
-        .runs
-        .iter()
-        .filter_map(|run| {
-            let own = *run.metrics.get(&metric)?;
-            let mean =
-                analysis.configurations[run.configuration?].metrics.get(&metric)?.summary.mean;
-            let percent = (mean != 0.0).then(|| (own / mean - 1.0) * 100.0)?;
-            Some((f64::from(run.index), run.id.block, percent))
-        })
-        .collect();
+    let departures: Vec<(f64, u32, f64)> =
+        drift::departures(&analysis.configurations, &analysis.runs, metric)
+            .into_iter()
+            .map(|(at, block, departure)| (f64::from(at), block, departure * 100.0))
+            .collect();
     if departures.len() < 2 {
         return None;
     }

@@ -46,9 +46,9 @@ pub(crate) fn draw(analysis: &Analysis) -> Option<(Svg, String)> {
         upper.extend(lower.into_iter().rev());
         svg.path(&format!("b{style}"), &upper, true);
         svg.path(&format!("s{style}"), &line, false);
-        let row = top + 12.0 + 16.0 * (*style as f64 - 1.0);
-        svg.rect(&format!("f{style}"), (left + 14.0, row), (14.0, 4.0));
-        svg.text("", (left + 34.0, row + 6.0), name);
+        let place = right - 150.0 + 75.0 * (*style as f64 - 1.0);
+        svg.rect(&format!("f{style}"), (place, 6.0), (14.0, 4.0));
+        svg.text("", (place + 20.0, 12.0), name);
     }
     let names: Vec<&str> = curves.iter().map(|(_, _, name)| *name).collect();
     let description = format!(

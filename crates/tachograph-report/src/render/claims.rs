@@ -121,9 +121,6 @@ fn source(source: &Source) -> Value {
 impl Formula {
     /// Returns the formulas that a report uses, in the order of the glossary.
     pub(crate) fn used(report: &[Claim]) -> Vec<Self> {
-        Self::ALL
-            .into_iter()
-            .filter(|formula| report.iter().any(|claim| claim.formula == *formula))
-            .collect()
+        Self::all().filter(|formula| report.iter().any(|claim| claim.formula == *formula)).collect()
     }
 }

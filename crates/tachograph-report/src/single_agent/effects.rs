@@ -46,6 +46,13 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         );
         writer.figure(("effects", "Main effects"), drawing, description, caption);
     }
+    if let Some((drawing, description)) = figure::interaction::draw(writer.analysis) {
+        let caption = text(
+            "The pair of factors whose interaction explains most. Parallel lines: the effect of one \
+             does not depend on the other. Means over all measured runs of the factorial.",
+        );
+        writer.figure(("interaction", "Interaction"), drawing, description, caption);
+    }
     pairs(writer);
     other_metrics(writer);
 }

@@ -126,6 +126,11 @@ fn quantiles(writer: &mut Writer<'_>, quantity: Quantity, caption: &'static str)
         analysis.configurations.iter().any(|each| matches!(quantile(each, *q), Some(Ok(_))))
     };
     let shown: Vec<(f64, &'static str)> = QUANTILES.into_iter().filter(is_shown).collect();
+    let medians = analysis.configurations.iter().filter_map(|each| match quantile(each, 0.5) {
+        Some(Ok(estimate)) => Some(estimate.value),
+        _ => None,
+    });
+    let format = Format::Fixed(decimals_for(medians.fold(0.0, f64::max), 4));
     let mut refused: Vec<(&'static str, ClaimRef, usize)> = Vec::new();
     let mut rows = Vec::new();
     for each in &analysis.configurations {
@@ -140,7 +145,9 @@ fn quantiles(writer: &mut Writer<'_>, quantity: Quantity, caption: &'static str)
         row.push(Prose::new().value(n));
         for (q, name) in QUANTILES {
             let found = match quantile(each, q) {
-                Some(Ok(estimate)) => supported(writer, &format!("{id}/{name}"), &estimate, each),
+                Some(Ok(estimate)) => {
+                    supported(writer, &format!("{id}/{name}"), (&estimate, format), each)
+                }
                 Some(Err(QuantileError::Unsupported { needed, n, .. })) => {
                     let need = need(writer, name, needed);
                     refused.push((name, need, n));
@@ -168,10 +175,9 @@ fn quantiles(writer: &mut Writer<'_>, quantity: Quantity, caption: &'static str)
 fn supported(
     writer: &mut Writer<'_>,
     id: &str,
-    estimate: &QuantileEstimate,
+    (estimate, format): (&QuantileEstimate, Format),
     each: &ConfigurationAnalysis,
 ) -> Prose {
-    let format = Format::Fixed(decimals_for(estimate.value, 4));
     let source = Source::Runs(each.planned.id.to_string());
     let n = (estimate.n as u64, Some(estimate.interval));
     let value = (estimate.value, "ms", format);

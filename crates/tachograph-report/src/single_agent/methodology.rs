@@ -1,7 +1,8 @@
 //! How it was measured, and on what.
 
 use super::Writer;
-use crate::claim::{Format, Number, Source};
+use crate::analysis::ALL_RUNS;
+use crate::claim::{Format, Number, Source, decimals_for};
 use crate::document::{Align, Prose, Table, code, text};
 use crate::formula::Formula;
 
@@ -131,7 +132,44 @@ pub(super) fn environment(writer: &mut Writer<'_>) {
         columns: vec![(text("what"), Align::Left), (text("value"), Align::Left)],
         rows,
     });
+    conditions(writer);
     implementations(writer);
+}
+
+/// What was read of the machine just before each run.
+fn conditions(writer: &mut Writer<'_>) {
+    let analysis = writer.analysis;
+    let rows = analysis
+        .conditions
+        .iter()
+        .map(|range| {
+            let format = Format::Fixed(decimals_for(range.max, 3));
+            let mut claim = |name: &str, value: f64, formula| {
+                let id = format!("conditions/{}/{name}", range.id);
+                let n = (range.n as u64, None);
+                let what = (formula, Source::Runs(ALL_RUNS.to_owned()));
+                let claim = writer.estimate(id, (value, range.unit, format), n, what);
+                Prose::new().value(claim)
+            };
+            let head = text(range.title);
+            vec![
+                if range.unit.is_empty() { head } else { head.text(", ").text(range.unit) },
+                claim("min", range.min, Formula::Minimum),
+                claim("median", range.median, Formula::Median),
+                claim("max", range.max, Formula::Maximum),
+            ]
+        })
+        .collect();
+    writer.table(Table {
+        caption: text("The machine just before each run."),
+        columns: vec![
+            (text("reading"), Align::Left),
+            (text("smallest"), Align::Right),
+            (text("median"), Align::Right),
+            (text("largest"), Align::Right),
+        ],
+        rows,
+    });
 }
 
 fn implementations(writer: &mut Writer<'_>) {

@@ -4,7 +4,7 @@ use tachograph_model::run::Arm;
 use tachograph_stats::{Comparison, ExtremeBound, Verdict};
 
 use super::{Writer, plural};
-use crate::analysis::comparison::{Compared, Refusal};
+use crate::analysis::comparison::{Compared, Refusal, blocks_needed};
 use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::analysis::{ALL_RUNS, Analysis, MEASURED_RUNS};
 use crate::claim::{Format, Number, Source};
@@ -65,7 +65,8 @@ fn verdicts(writer: &mut Writer<'_>) -> Prose {
         .filter(|(_, count)| *count > 0)
         .map(|(verdict, count)| {
             let id = format!("summary/{}", crate::render::html::verdict_name(verdict));
-            let claim = writer.count(id, count, source());
+            let number = (Number::Count(count as u64), "", Format::Count);
+            let claim = writer.claim(id, number, Formula::Verdicts, source());
             let verb = plural(count, " is ", " are ");
             Prose::new().value(claim).text(verb).verdict(verdict)
         })
@@ -273,7 +274,8 @@ pub(super) fn success(writer: &mut Writer<'_>) {
     };
     let source = || Source::Runs(MEASURED_RUNS.to_owned());
     let rate = writer.proportion("success/configurations", &configurations, source());
-    let better = writer.count("success/better", configurations.successes, source());
+    let number = (Number::Count(configurations.successes), "", Format::Count);
+    let better = writer.claim("success/better", number, Formula::Verdicts, source());
     let n_judged = usize::try_from(configurations.trials).unwrap_or(usize::MAX);
     let line = Prose::new()
         .text("The verdict is ")
@@ -389,14 +391,30 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
     }
     let open = analysis.with_verdict(Verdict::Inconclusive);
     if !open.is_empty() {
-        items.push(
-            Prose::new()
-                .text("Run more blocks before deciding on: ")
-                .then(names(open))
-                .text(" (verdict ")
-                .verdict(Verdict::Inconclusive)
-                .text(")."),
-        );
+        let needed = open
+            .iter()
+            .filter_map(|each| blocks_needed(each.judged(metric)?, &analysis.rule))
+            .max();
+        let mut line = Prose::new()
+            .text("Run more blocks before deciding on: ")
+            .then(names(open))
+            .text(" (verdict ")
+            .verdict(Verdict::Inconclusive)
+            .text(").");
+        if let Some(needed) = needed {
+            let number = (Number::Count(needed as u64), "", Format::Count);
+            let source = Source::Runs(MEASURED_RUNS.to_owned());
+            let needed =
+                writer.claim("recommendations/blocks", number, Formula::BlocksNeeded, source);
+            let margin = writer.margin();
+            line = line
+                .text(" From the spread seen, ")
+                .value(needed)
+                .text(" blocks would detect a change of ")
+                .value(margin)
+                .text(" % in each of them, taken alone, with a power of four in five.");
+        }
+        items.push(line);
     }
     if items.is_empty() {
         items.push(text("The data do not support a recommendation."));

@@ -159,8 +159,13 @@ fn finding_row(writer: &mut Writer<'_>, index: usize, group: &[&Finding]) -> Vec
 pub(super) fn consistency(writer: &mut Writer<'_>) {
     writer.heading("Consistency");
     let metric = writer.analysis.plan.primary.metric;
+    let analysis = writer.analysis;
+    let with_bca = analysis
+        .configurations
+        .iter()
+        .any(|each| each.metrics.get(&metric).is_some_and(|estimate| estimate.bca.is_some()));
     let mut rows = Vec::new();
-    for each in &writer.analysis.configurations {
+    for each in &analysis.configurations {
         let Some(estimate) = each.metrics.get(&metric) else { continue };
         let described = describe(writer, metric, each, estimate);
         let cv = estimate.cv.map(|cv| {
@@ -170,7 +175,7 @@ pub(super) fn consistency(writer: &mut Writer<'_>) {
             let n = (cv.n as u64, cv.interval);
             writer.estimate(id, value, n, (Formula::CoefficientOfVariation, source))
         });
-        rows.push(vec![
+        let mut row = vec![
             code(&each.planned.id),
             cell(described.sd),
             cell(cv),
@@ -178,7 +183,18 @@ pub(super) fn consistency(writer: &mut Writer<'_>) {
             Prose::new().value(described.median),
             Prose::new().value(described.min),
             Prose::new().value(described.max),
-        ]);
+        ];
+        if with_bca {
+            let bca = estimate.bca.map(|interval| {
+                let id = format!("{}/{}/mean_bca", super::metric_id(metric), each.planned.id);
+                let value = (estimate.summary.mean, metric.unit(), writer.metric_format(metric));
+                let n = (estimate.summary.n as u64, Some(interval));
+                let source = Source::Runs(each.planned.id.to_string());
+                writer.estimate(id, value, n, (Formula::Bca, source))
+            });
+            row.push(writer.bracket(bca));
+        }
+        rows.push(row);
     }
     if rows.is_empty() {
         writer.paragraph(text("No run was measured, so there is no spread to describe."));
@@ -188,6 +204,18 @@ pub(super) fn consistency(writer: &mut Writer<'_>) {
         "Over runs of one configuration, never over pooled calls. Spread includes what blocks do; \
          comparisons within blocks are sharper than these figures suggest.",
     ));
+    let mut columns = vec![
+        (text("configuration"), Align::Left),
+        (text("sd"), Align::Right),
+        (text("CV"), Align::Right),
+        (text("interval of CV"), Align::Right),
+        (text("median"), Align::Right),
+        (text("smallest"), Align::Right),
+        (text("largest"), Align::Right),
+    ];
+    if with_bca {
+        columns.push((text("mean, bootstrap (BCa)"), Align::Right));
+    }
     writer.table(Table {
         caption: Prose::new()
             .text("Spread of ")
@@ -195,14 +223,50 @@ pub(super) fn consistency(writer: &mut Writer<'_>) {
             .text(" over runs, in ")
             .text(metric.unit())
             .text("; CV is standard deviation over mean."),
+        columns,
+        rows,
+    });
+    outliers(writer);
+}
+
+/// Names runs beyond Tukey's fences; nothing is dropped.
+fn outliers(writer: &mut Writer<'_>) {
+    let analysis = writer.analysis;
+    let metric = analysis.plan.primary.metric;
+    let mut rows = Vec::new();
+    for (at, each) in analysis.configurations.iter().enumerate() {
+        let Some(estimate) = each.metrics.get(&metric) else { continue };
+        let Some((outside, without)) = estimate.outliers() else { continue };
+        let runs = analysis.runs.iter().filter(|run| run.configuration == Some(at));
+        let measured: Vec<_> =
+            runs.filter(|run| run.metrics.contains_key(&metric)).map(|run| &run.id).collect();
+        let names = comma_separated(outside.iter().filter_map(|&at| measured.get(at)).map(code));
+        let mean = writer.metric_mean(metric, each);
+        let id = format!("{}/{}/mean_without", super::metric_id(metric), each.planned.id);
+        let value = (Number::Real(without), metric.unit(), writer.metric_format(metric));
+        let source = Source::Runs(each.planned.id.to_string());
+        let without = writer.claim(id, value, Formula::LeftOut, source);
+        rows.push(vec![names, cell(mean), Prose::new().value(without)]);
+    }
+    if rows.is_empty() {
+        writer.paragraph(text(
+            "No run lies beyond Tukey's inner fences of its configuration. Nothing would be \
+             dropped if one did.",
+        ));
+        return;
+    }
+    writer.table(Table {
+        caption: Prose::new()
+            .text(
+                "Runs beyond Tukey's inner fences of their configuration. They stay in; the \
+                   last column shows what leaving them out would do. In ",
+            )
+            .text(metric.unit())
+            .text("."),
         columns: vec![
-            (text("configuration"), Align::Left),
-            (text("sd"), Align::Right),
-            (text("CV"), Align::Right),
-            (text("interval of CV"), Align::Right),
-            (text("median"), Align::Right),
-            (text("smallest"), Align::Right),
-            (text("largest"), Align::Right),
+            (text("runs"), Align::Left),
+            (text("mean with"), Align::Right),
+            (text("mean without"), Align::Right),
         ],
         rows,
     });
@@ -210,6 +274,24 @@ pub(super) fn consistency(writer: &mut Writer<'_>) {
 
 pub(super) fn noise_floor(writer: &mut Writer<'_>) {
     writer.heading("Noise floor");
+    if let Some(ratio) = writer.analysis.detectable {
+        let format = Format::Change(writer.change_decimals());
+        let source = Source::Runs(MEASURED_RUNS.to_owned());
+        let value = (Number::Real(ratio), "ratio", format);
+        let claim = writer.claim("noise/detectable", value, Formula::DetectableRatio, source);
+        writer.paragraph(
+            Prose::new()
+                .text(
+                    "With its blocks and the spread that was seen, this study tells a true \
+                       change of ",
+                )
+                .strong(Prose::new().value(claim))
+                .text(
+                    " from none in four of five cases, in the typical comparison taken alone. \
+                       Smaller changes usually stay inconclusive.",
+                ),
+        );
+    }
     let analysis = writer.analysis;
     let metric = analysis.plan.primary.metric;
     let again = analysis.configurations.iter().find(|each| each.planned.arm == Arm::BaselineAa);
@@ -278,6 +360,24 @@ pub(super) fn drift(writer: &mut Writer<'_>) {
             };
             writer.paragraph(line);
         }
+    }
+    if let Some(trend) = analysis.trend {
+        let p = writer.p_value("drift/trend_p", trend.p_value, Formula::MannKendall, source());
+        let mut line = text("Over the order of execution, a trend was ");
+        line = line.text(if trend.p_value <= analysis.plan.primary.alpha {
+            "found"
+        } else {
+            "not shown"
+        });
+        line = line.text(" (Mann-Kendall p ").value(p);
+        if let Some(tau) = trend.tau {
+            let value = (tau, "", Format::Fixed(2));
+            let n = (trend.n as u64, None);
+            let what = (Formula::MannKendall, source());
+            let tau = writer.estimate("drift/trend_tau", value, n, what);
+            line = line.text(", τ ").value(tau);
+        }
+        writer.paragraph(line.text(")."));
     }
     let format = writer.metric_format(metric);
     let rows: Vec<Vec<Prose>> = analysis

@@ -1,0 +1,109 @@
+//! Whether the study moved while it ran.
+//!
+//! Owns: the effect of blocks, the trend over runs, and the state of the
+//! machine around runs.
+
+use std::collections::BTreeSet;
+
+use tachograph_model::environment::Conditions;
+use tachograph_model::plan::Metric;
+use tachograph_stats::{DecisionRule, Effect, MannKendall, Sample, mann_kendall};
+
+use super::RunRow;
+use super::configuration::ConfigurationAnalysis;
+use crate::facts::RunFacts;
+
+/// A reading of the machine over the samples before each run.
+#[derive(Debug, Clone)]
+pub(crate) struct ConditionRange {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) n: usize,
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
+}
+
+/// Returns the effect of blocks and the mean of each complete block.
+pub(crate) fn blocks(
+    runs: &[RunRow],
+    n_configurations: usize,
+    primary: Metric,
+    rule: &DecisionRule,
+) -> (Option<Effect>, Vec<(u32, f64)>) {
+    let mut cells = Vec::new();
+    let mut means = Vec::new();
+    let blocks: BTreeSet<u32> = runs.iter().map(|run| run.id.block).collect();
+    for block in blocks {
+        let of_block: Vec<(usize, f64)> = runs
+            .iter()
+            .filter(|run| run.id.block == block)
+            .filter_map(|run| Some((run.configuration?, *run.metrics.get(&primary)?)))
+            .collect();
+        if of_block.len() != n_configurations {
+            continue;
+        }
+        let values: Vec<f64> = of_block.iter().map(|(_, value)| *value).collect();
+        if let Ok(sample) = Sample::new(&values) {
+            means.push((block, sample.mean()));
+        }
+        cells.extend(of_block.into_iter().map(|(level, value)| tachograph_stats::Cell {
+            block: block as usize,
+            level,
+            value,
+        }));
+    }
+    let design = tachograph_stats::BlockDesign::new(&cells).ok();
+    (design.map(|design| design.analyse(rule.confidence).blocks), means)
+}
+
+/// Returns each run's departure from the mean of its configuration, as a ratio
+/// less 1, in the order of execution: order, block, departure.
+pub(crate) fn departures(
+    configurations: &[ConfigurationAnalysis],
+    runs: &[RunRow],
+    metric: Metric,
+) -> Vec<(u32, u32, f64)> {
+    runs.iter()
+        .filter_map(|run| {
+            let own = *run.metrics.get(&metric)?;
+            let mean = configurations[run.configuration?].metrics.get(&metric)?.summary.mean;
+            (mean != 0.0).then(|| (run.index, run.id.block, own / mean - 1.0))
+        })
+        .collect()
+}
+
+/// Tests whether the departures have a trend.
+pub(crate) fn trend(
+    configurations: &[ConfigurationAnalysis],
+    runs: &[RunRow],
+    metric: Metric,
+) -> Option<MannKendall> {
+    let departures = departures(configurations, runs, metric);
+    let values: Vec<f64> = departures.into_iter().map(|(_, _, departure)| departure).collect();
+    mann_kendall(&Sample::new(&values).ok()?).ok()
+}
+
+/// Returns the ranges of what could be read of the machine before runs.
+pub(crate) fn conditions(facts: &[&RunFacts]) -> Vec<ConditionRange> {
+    type Reading = fn(&Conditions) -> Option<f64>;
+    let readings: [(&str, &str, &str, Reading); 4] = [
+        ("load", "load average", "", |c| c.load_1min),
+        ("memory", "memory available", "GB", |c| {
+            c.memory_available_bytes.map(|bytes| bytes as f64 / 1e9)
+        }),
+        ("frequency", "processor frequency", "MHz", |c| c.cpu_mhz),
+        ("temperature", "hottest zone", "°C", |c| c.temperature_celsius),
+    ];
+    readings
+        .into_iter()
+        .filter_map(|(id, title, unit, reading)| {
+            let before = facts.iter().filter_map(|run| run.conditions_before.as_ref());
+            let values: Vec<f64> = before.filter_map(|(_, sample)| reading(sample)).collect();
+            let sample = Sample::new(&values).ok()?;
+            let (n, min, median, max) = (sample.n(), sample.min(), sample.median(), sample.max());
+            Some(ConditionRange { id, title, unit, n, min, median, max })
+        })
+        .collect()
+}
