@@ -177,9 +177,12 @@ pub fn identify(target: &Target) -> Result<Seen, ProbeError> {
     if let Some(version) = target.read::<OllamaVersion>("/api/version")? {
         let tags: Option<OllamaModels> = target.read("/api/tags")?;
         if let Some(tags) = tags {
+            // `tacho serve` speaks the protocol of the version that stands before.
+            let is_ours = version.version.ends_with("-tachograph");
+            let product = if is_ours { "tachograph" } else { "ollama" };
             return Ok(Seen {
                 identity: ServerIdentity {
-                    product: Some("ollama".to_owned()),
+                    product: Some(product.to_owned()),
                     version: Some(version.version),
                     ..ServerIdentity::default()
                 },

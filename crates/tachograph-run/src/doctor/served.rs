@@ -265,8 +265,11 @@ fn repeatability(first: &CallRecord, second: &CallRecord) -> Check {
     } else if first.text() == second.text() {
         check.good("temperature 0 and one seed gave the same text twice")
     } else {
+        // Another batch size is another order of additions.
+        let cached = second.finished.usage.cached_prompt_tokens.is_some_and(|n| n > 0);
+        let perhaps = if cached { ", perhaps since the second prompt was cached" } else { "" };
         check.warn(
-            "temperature 0 and one seed gave two texts",
+            format!("temperature 0 and one seed gave two texts{perhaps}"),
             "set `num_predict`, and compare rates per token rather than wall times",
         )
     }
