@@ -161,6 +161,10 @@ pub(crate) struct Outcome {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Validity {
     pub(crate) findings: Vec<Finding>,
+    /// The worst finding on the study as such.
+    study: Option<Status>,
+    /// The worst finding of each run that has one of its own.
+    by_run: BTreeMap<RunId, Status>,
     n_checked: BTreeMap<Check, u64>,
 }
 
@@ -171,6 +175,14 @@ impl Validity {
     }
 
     fn found(&mut self, finding: Finding) {
+        match &finding.scope {
+            Scope::Run(run) => {
+                let worst = self.by_run.entry(run.clone()).or_insert(Status::Valid);
+                *worst = finding.status.max(*worst);
+            }
+            Scope::Study => self.study = self.study.max(Some(finding.status)),
+            Scope::Configuration(_) => {}
+        }
         self.findings.push(finding);
     }
 
@@ -191,18 +203,12 @@ impl Validity {
 
     /// Returns the status of the study apart from single runs.
     pub(crate) fn of_study(&self) -> Status {
-        let study = self.findings.iter().filter(|finding| finding.scope == Scope::Study);
-        study.map(|finding| finding.status).max().unwrap_or(Status::Valid)
+        self.study.unwrap_or(Status::Valid)
     }
 
     /// Returns the status of a run: the worst of its own and the study's findings.
     pub(crate) fn of_run(&self, run: &RunId) -> Status {
-        let own = self.findings.iter().filter(|finding| match &finding.scope {
-            Scope::Run(id) => id == run,
-            Scope::Study => true,
-            Scope::Configuration(_) => false,
-        });
-        own.map(|finding| finding.status).max().unwrap_or(Status::Valid)
+        self.by_run.get(run).copied().unwrap_or(Status::Valid).max(self.of_study())
     }
 
     /// Adds what the sensitivity analysis saw of levels without effect.

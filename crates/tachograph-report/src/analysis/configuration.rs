@@ -21,6 +21,9 @@ use crate::validity::Status;
 /// The quantiles that reports print of pooled calls.
 pub(crate) const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
 
+/// Fences of fewer runs than this call every third sample abnormal.
+pub(crate) const FENCE_RUNS_MIN: usize = 8;
+
 /// Everything estimated about one configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigurationAnalysis {
@@ -107,6 +110,11 @@ impl Resource {
         }
     }
 
+    /// Returns whether its interval is left to the claim, for want of room.
+    pub(crate) fn is_secondary(self) -> bool {
+        matches!(self, Self::CpuShare | Self::VoluntarySwitches | Self::InvoluntarySwitches)
+    }
+
     /// Returns the run's value: the largest of its agents for memory and
     /// start-up, the sum for the others.
     pub(crate) fn of(self, run: &RunFacts) -> Option<f64> {
@@ -155,8 +163,11 @@ impl Estimate {
     }
 
     /// Returns which values lie beyond Tukey's inner fences, and the mean of the
-    /// others; `None` if none does.
+    /// others; `None` if none does, or below [`FENCE_RUNS_MIN`] values.
     pub(crate) fn outliers(&self) -> Option<(Vec<usize>, f64)> {
+        if self.values.len() < FENCE_RUNS_MIN {
+            return None;
+        }
         let sample = Sample::new(&self.values).ok()?;
         let classes = TukeyFences::of(&sample).classify_all(&sample);
         let (inside, outside): (Vec<usize>, Vec<usize>) =

@@ -41,6 +41,8 @@ pub(crate) struct Sensitivity {
     /// The analysis of the primary metric; absent with fewer than two complete
     /// blocks.
     pub(crate) primary: Option<FactorialAnalysis>,
+    /// The run means that it rests on: those of the complete blocks.
+    pub(crate) primary_runs: Vec<FactorialRun>,
     /// Every other metric that could be analysed.
     pub(crate) others: BTreeMap<Metric, FactorialAnalysis>,
 }
@@ -138,6 +140,7 @@ pub(crate) fn analyse(
         judge(&mut level_pairs, &primary_runs, at, &rule);
         sensitivity.factors.push(Factor { name: name.clone(), levels, pairs: level_pairs });
     }
+    sensitivity.primary_runs = primary_runs;
     sensitivity
 }
 

@@ -1,6 +1,6 @@
 //! The interaction of two factors: one line per level of the second.
 
-use tachograph_stats::Sample;
+use tachograph_stats::{FactorialRun, Sample};
 
 use super::{WIDTH, left_axis};
 use crate::analysis::Analysis;
@@ -19,27 +19,25 @@ pub(crate) fn draw(analysis: &Analysis) -> Option<(Svg, String)> {
         let eta = pair.effect.eta_squared.unwrap_or_default();
         if best.is_some_and(|(most, _)| most >= eta) { best } else { Some((eta, pair.factors)) }
     });
-    let (across, lines) = strongest?.1;
-    let (across, lines) = {
-        let n = |at: usize| sensitivity.factors[at].levels.len();
-        if n(lines) <= n(across) { (across, lines) } else { (lines, across) }
-    };
-    let (across, lines) = (&sensitivity.factors[across], &sensitivity.factors[lines]);
+    let (first, second) = strongest?.1;
+    let n_levels = |at: usize| sensitivity.factors[at].levels.len();
+    let (across_at, lines_at) =
+        if n_levels(second) <= n_levels(first) { (first, second) } else { (second, first) };
+    let (across, lines) = (&sensitivity.factors[across_at], &sensitivity.factors[lines_at]);
     if lines.levels.len() > STYLES.len() {
         return None;
     }
-    let means: Vec<Vec<Option<f64>>> = lines
-        .levels
-        .iter()
+    let means: Vec<Vec<Option<f64>>> = (0..lines.levels.len())
         .map(|line| {
-            across
-                .levels
-                .iter()
-                .map(|level| mean(analysis, [(&lines.name, line), (&across.name, level)]))
-                .collect()
+            let at =
+                |level| mean(&sensitivity.primary_runs, [(lines_at, line), (across_at, level)]);
+            (0..across.levels.len()).map(at).collect()
         })
         .collect();
-    let values: Vec<f64> = means.iter().flatten().flatten().copied().collect();
+    // A difference smaller than the margin must not fill the frame.
+    let margin = analysis.rule.margin;
+    let band = [margin.ratio_low(), margin.ratio_high()].map(|ratio| primary.grand_mean * ratio);
+    let values: Vec<f64> = means.iter().flatten().flatten().copied().chain(band).collect();
     let (left, right, top, bottom) = (62.0, WIDTH - 16.0, 34.0, 232.0);
     let y = Scale::linear(values.iter().copied(), bottom, top);
     let mut svg = Svg::new(WIDTH, bottom + 50.0);
@@ -74,16 +72,10 @@ pub(crate) fn draw(analysis: &Analysis) -> Option<(Svg, String)> {
     Some((svg, description))
 }
 
-/// The mean over measured runs of the factorial that have both levels.
-fn mean(analysis: &Analysis, levels: [(&String, &String); 2]) -> Option<f64> {
-    let metric = analysis.plan.primary.metric;
-    let has_both = |at: usize| {
-        let own = &analysis.configurations[at].planned.levels;
-        levels.iter().all(|(factor, level)| {
-            own.get(*factor).is_some_and(|value| value.to_string() == **level)
-        })
-    };
-    let runs = analysis.runs.iter().filter(|run| run.configuration.is_some_and(has_both));
-    let values: Vec<f64> = runs.filter_map(|run| run.metrics.get(&metric).copied()).collect();
+/// The mean over the runs that have both levels, each a factor and a level.
+fn mean(runs: &[FactorialRun], levels: [(usize, usize); 2]) -> Option<f64> {
+    let of_both =
+        runs.iter().filter(|run| levels.iter().all(|&(factor, level)| run.levels[factor] == level));
+    let values: Vec<f64> = of_both.map(|run| run.value).collect();
     Some(Sample::new(&values).ok()?.mean())
 }

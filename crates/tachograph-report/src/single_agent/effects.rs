@@ -49,7 +49,8 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     if let Some((drawing, description)) = figure::interaction::draw(writer.analysis) {
         let caption = text(
             "The pair of factors whose interaction explains most. Parallel lines: the effect of one \
-             does not depend on the other. Means over all measured runs of the factorial.",
+             does not depend on the other. Means over the complete blocks; the frame is at least as \
+             high as the margin.",
         );
         writer.figure(("interaction", "Interaction"), drawing, description, caption);
     }

@@ -4,6 +4,7 @@ use tachograph_model::run::Arm;
 
 use super::Writer;
 use super::results::describe;
+use crate::analysis::configuration::FENCE_RUNS_MIN;
 use crate::analysis::{ALL_RUNS, MEASURED_RUNS};
 use crate::claim::{ClaimRef, Format, Number, Source};
 use crate::document::{Align, Block, Prose, Table, cell, code, comma_separated, text};
@@ -249,10 +250,19 @@ fn outliers(writer: &mut Writer<'_>) {
         rows.push(vec![names, cell(mean), Prose::new().value(without)]);
     }
     if rows.is_empty() {
-        writer.paragraph(text(
-            "No run lies beyond Tukey's inner fences of its configuration. Nothing would be \
-             dropped if one did.",
-        ));
+        let largest = analysis.configurations.iter().filter_map(|each| each.metrics.get(&metric));
+        let n = largest.map(|estimate| estimate.summary.n).max().unwrap_or_default();
+        writer.paragraph(if n < FENCE_RUNS_MIN {
+            text(
+                "Outliers are not classified: with fewer than eight runs of a configuration, \
+                 Tukey's fences find them in noise. Nothing is dropped.",
+            )
+        } else {
+            text(
+                "No run lies beyond Tukey's inner fences of its configuration. Nothing would be \
+                 dropped if one did.",
+            )
+        });
         return;
     }
     writer.table(Table {

@@ -9,7 +9,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     writer.heading("Resource use");
     writer.paragraph(text(
         "Of the agent's own process, not of the server. Peak memory is free of the harness's own; \
-         mean over runs with interval.",
+         mean over runs, with interval where it fits; every number has its own when opened.",
     ));
     let analysis = writer.analysis;
     let known: Vec<Resource> = Resource::ALL
@@ -49,7 +49,12 @@ pub(super) fn section(writer: &mut Writer<'_>) {
                                 (resource.unit(), Format::Fixed(decimals.min(2)))
                             };
                             let claim = writer.mean(id, estimate, (unit, format), each);
-                            Prose::new().value(claim).text(" ").then(writer.bracket(Some(claim)))
+                            let line = Prose::new().value(claim);
+                            if resource.is_secondary() {
+                                line
+                            } else {
+                                line.text(" ").then(writer.bracket(Some(claim)))
+                            }
                         },
                     ));
                 }
