@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use tachograph_model::event::{Event, ServerReset, ServerSeen};
-use tachograph_model::plan::{Plan, Server, ServerPolicy};
+use tachograph_model::plan::{Plan, Server, ServerPolicy, Timeouts};
 
 use super::{Interrupt, InterruptLevel};
 use crate::client::{Endpoint, Secret};
 use crate::clock;
 use crate::probe::{self, Target};
 use crate::server::ManagedServer;
+
+/// How long a server may take to say what it is, in seconds: no model has to be
+/// loaded for that.
+const ANSWER_S_MAX: f64 = 30.0;
 
 /// A server of a plan, as it can be reached.
 #[derive(Debug)]
@@ -113,7 +117,9 @@ fn target(plan: &Plan, server: &Server, control: &ServerControl) -> Result<Targe
         Some(name) => Some(Secret::from_env(name).map_err(|error| in_words(&error))?),
         None => None,
     };
-    Ok(Target { endpoint, secret, timeouts: plan.timeouts })
+    let answer_s = plan.timeouts.first_token_s.min(ANSWER_S_MAX);
+    let timeouts = Timeouts { first_token_s: answer_s, ..plan.timeouts };
+    Ok(Target { endpoint, secret, timeouts })
 }
 
 /// Returns an error with its causes, in one line.

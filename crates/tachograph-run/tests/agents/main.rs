@@ -14,6 +14,8 @@ use tachograph_model::event::{CallStatus, Event, Stage, WorkflowOutcome};
 use tachograph_model::options::OptionValue;
 use tachograph_model::plan::{Api, ConnectionMode, PromptCache, Timeouts};
 use tachograph_model::task::{PROTOCOL, ServerTask, Task};
+use tachograph_run::agent::ingest::{Ingested, ingest, scan};
+use tachograph_run::agent::summary::{HEAD_BYTES_MAX, SUMMARY_BYTES_MAX, summary};
 use tachograph_run::worker;
 
 use self::ollama::{Behaviour, Ollama};
@@ -133,6 +135,21 @@ fn the_workflow_makes_two_calls_and_a_report() {
     assert!(report.contains("The workflow was completed."), "{report}");
     assert!(report.contains("| 1 | report | completed |"), "{report}");
     assert!(report.contains("| b/bad.json | line 3, column 0: malformed JSON"), "{report}");
+}
+
+/// The expected texts come from another implementation, written from the rules:
+/// `python3 tests/agents/reference/summary.py ../../samples BYTES`.
+#[test]
+fn the_summary_of_the_samples_can_be_made_elsewhere() {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = crate_folder.join("../../samples");
+    let read = scan(&folder);
+    let files: Vec<Ingested> = read.iter().filter_map(|it| ingest(&folder, it).ok()).collect();
+    for bytes in [HEAD_BYTES_MAX, SUMMARY_BYTES_MAX, 20_000] {
+        let name = format!("tests/agents/reference/samples_{bytes}.txt");
+        let expected = fs::read_to_string(crate_folder.join(name)).unwrap();
+        assert_eq!(summary(&files, read.len() - files.len(), bytes), expected);
+    }
 }
 
 #[test]
