@@ -406,13 +406,9 @@ impl Driver {
         let call = *connection.call.take().expect("only a call ends");
         let keeps = matches!(ended, Ended::Complete { reusable: true })
             && call.keepalive
-            && connection.interest == Interest::Read
-            && call.phase == Phase::Reading;
-        if keeps {
-            self.idle.entry(call.endpoint.clone()).or_default().push(index);
-            self.slots[index] = Some(connection);
-        } else {
-            self.slots[index] = Some(connection);
+            && call.is_written();
+        self.slots[index] = Some(connection);
+        if !(keeps && self.keep(index, &call.endpoint)) {
             self.close(index);
         }
         match ended {
@@ -430,6 +426,21 @@ impl Driver {
                 self.open(call, on_sent);
             }
         }
+    }
+
+    /// Keeps a connection for a later call; returns whether that is possible.
+    fn keep(&mut self, index: usize, endpoint: &Endpoint) -> bool {
+        let token = self.token(index);
+        let Some(connection) = &mut self.slots[index] else { return false };
+        if connection.interest != Interest::Read {
+            let descriptor = connection.transport.descriptor();
+            if self.poller.change(descriptor, token, Interest::Read).is_err() {
+                return false;
+            }
+            connection.interest = Interest::Read;
+        }
+        self.idle.entry(endpoint.clone()).or_default().push(index);
+        true
     }
 
     /// Ends a call and keeps its record.
@@ -514,3 +525,6 @@ impl Driver {
 fn serial_at(slots: &[Option<Box<Connection>>], index: usize) -> Option<u64> {
     slots[index].as_ref()?.call.as_ref().map(|call| call.serial)
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,7 +200,17 @@ fn time_outs_name_what_was_awaited() {
     for (name, bytes, change, status, part, n_chunks) in cases {
         let record = call_scripted(
             Api::OllamaGenerate,
-            |spec| change(&mut spec.timeouts, soon),
+            |spec| {
+                // Whatever is not under test would be awaited for a day.
+                let day = 86_400.0;
+                spec.timeouts = Timeouts {
+                    connect_s: day,
+                    first_token_s: day,
+                    between_chunks_s: day,
+                    call_s: day,
+                };
+                change(&mut spec.timeouts, soon);
+            },
             move |connection| {
                 connection.send(&bytes);
                 connection.await_close();
@@ -417,7 +427,10 @@ fn an_early_refusal_of_a_long_request_is_heard() {
         connection.await_silence();
     });
     let body = "x".repeat(32 * 1_024 * 1_024);
-    let record = call(CallSpec { body, ..spec(&server.endpoint, Api::OllamaGenerate) });
+    let mut client = Client::new(Stop::new().unwrap()).unwrap();
+    let spec = CallSpec { body, ..keepalive_spec(&server.endpoint, 0) };
+    let record = client.call(spec, &mut |_| {});
+    // The rest of the request was never sent, so nothing may follow it.
     server.join();
     assert_eq!(record.finished.status, CallStatus::HttpError, "{:?}", record.finished);
     assert_eq!(record.finished.http_status, Some(413));

@@ -87,6 +87,11 @@ impl Active {
         Timeouts::duration(self.timeouts.connect_s)
     }
 
+    /// Returns whether the whole request was taken.
+    pub(super) fn is_written(&self) -> bool {
+        self.n_written == self.head.len() + self.sent.request.len()
+    }
+
     /// Says that the request is written, once.
     pub(super) fn announce(&mut self, on_sent: &mut dyn FnMut(&CallSent)) {
         if self.phase == Phase::Reading {

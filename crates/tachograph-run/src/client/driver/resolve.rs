@@ -13,7 +13,8 @@ use crate::client::endpoint::Endpoint;
 /// Looks each host up once.
 #[derive(Debug, Default)]
 pub(crate) struct Resolver {
-    known: BTreeMap<Endpoint, Vec<SocketAddr>>,
+    /// Addresses, the first one to try last.
+    pub(super) known: BTreeMap<Endpoint, Vec<SocketAddr>>,
 }
 
 impl Resolver {

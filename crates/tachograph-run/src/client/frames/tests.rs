@@ -41,6 +41,8 @@ fn events_follow_the_standard() {
     assert_eq!(sse("data: a\n\ndata: b\n\n"), [data("a"), data("b")]);
     assert_eq!(sse("data:a\r\n\r\ndata: b\r\rdata:  c\n\n"), [data("a"), data("b"), data(" c")]);
     assert_eq!(sse("data: a\ndata: b\ndata\ndata:\n\n"), [data("a\nb\n\n")]);
+    assert_eq!(sse("data: a\r\ndata: b\r\n\r\n"), [data("a\nb")], "CR LF is one line break");
+    assert_eq!(sse("data: a\rdata: b\r\r"), [data("a\nb")]);
     assert_eq!(sse("event: token\nid: 7\ndata: a\nretry: 3\n\n"), [data("a")]);
     assert_eq!(sse("\n\n\n"), []);
     assert_eq!(sse("<html>\n\n</html>\n\n"), []);

@@ -125,6 +125,11 @@ fn parity_leaves_the_nonce_out_and_nothing_else() {
     let two = r#"{"prompt":"c3d4 hello a1b2"}"#;
     assert_eq!(parity_digest(one, Some("a1b2 ")), parity_digest(two, Some("c3d4 ")));
     assert_eq!(parity_digest(one, Some("a1b2 ")), Digest::of(br#"{"prompt":"hello a1b2"}"#));
+    let twice = r#"{"prompt":"a1b2 a1b2 hello"}"#;
+    let kept = r#"{"prompt":"x a1b2 hello a1b2 "}"#;
+    assert_eq!(parity_digest(twice, Some("a1b2 ")), Digest::of(br#"{"prompt":"a1b2 hello"}"#));
+    let first_gone = br#"{"prompt":"x hello a1b2 "}"#;
+    assert_eq!(parity_digest(kept, Some("a1b2 ")), Digest::of(first_gone));
     assert_eq!(parity_digest(one, None), Digest::of(one.as_bytes()));
     assert_eq!(parity_digest(one, Some("absent")), Digest::of(one.as_bytes()));
 }
