@@ -1,6 +1,6 @@
 //! Writes the report of a made-up study into a folder, to look at it.
 //!
-//! `cargo run -p tachograph-report --example render_fake -- FOLDER`
+//! `cargo run -p tachograph-report --example render_fake -- FOLDER [BLOCKS]`
 
 #[path = "../tests/support/fake.rs"]
 mod fake;
@@ -14,8 +14,9 @@ use tachograph_report::{analyse, distil, render};
 
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "fake-report".to_owned()));
+    let blocks = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(5);
     let plan = fake::plan(
-        5,
+        blocks,
         "server_policy = \"unload\"\ncold_load_threshold_ms = 50",
         "[baseline]\naa = true\n\n[factors]\nnum_gpu = [60, 80, 120]\nnum_ctx = [256, 512, 1024]\n\
          temperature = [0.6, 0.8]\n",
@@ -32,7 +33,7 @@ fn main() -> std::io::Result<()> {
                 }
             }
         };
-        let drift = 1.0 - 0.01 * f64::from(run.id.block);
+        let drift = 1.0 - 0.05 * f64::from(run.id.block) / f64::from(blocks);
         let gpu = 1.0 + (number("num_gpu") - 80.0) * 0.0016;
         let context = number("num_ctx");
         let rate = 112.0 * drift * gpu * (1.0 + 0.012 * noise.next());

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::Analysis;
 use crate::claim::{ClaimRef, Part};
+use crate::document::{Block, Inline, Tone};
 use crate::report::Report;
 use crate::{single_agent, summary};
 
@@ -102,6 +103,20 @@ impl Rendered {
         (self.report.ledger.claims().len(), self.markdown.printed.len())
     }
 
+    /// Returns the answer to the plan's question in plain words, one paragraph per
+    /// line, for a terminal.
+    pub fn answer(&self) -> String {
+        let answers = self.report.blocks.iter().filter_map(|block| match block {
+            Block::Callout(Tone::Answer, inner) => Some(inner),
+            _ => None,
+        });
+        let paragraphs = answers.flatten().filter_map(|block| match block {
+            Block::Paragraph(prose) => Some(plain(&self.report, &prose.0)),
+            _ => None,
+        });
+        paragraphs.collect::<Vec<_>>().join("\n")
+    }
+
     /// Returns every file to publish, by path relative to the study.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.texts().into_iter().map(|(path, text)| (path, text.as_bytes().to_vec())).collect()
@@ -122,4 +137,17 @@ impl Rendered {
         }
         texts
     }
+}
+
+/// Returns pieces without any markup.
+fn plain(report: &Report, pieces: &[Inline]) -> String {
+    let piece = |piece: &Inline| match piece {
+        Inline::Text(words) => (*words).to_owned(),
+        Inline::Code(words) | Inline::Quote(words) => markdown::one_line(words),
+        Inline::Number(claim, part) => report.ledger.get(*claim).text(*part),
+        Inline::Strong(inner) | Inline::Link(_, inner) => plain(report, inner),
+        Inline::Verdict(verdict) => html::verdict_name(*verdict).to_owned(),
+        Inline::Status(status) => status.name().to_owned(),
+    };
+    pieces.iter().map(piece).collect()
 }

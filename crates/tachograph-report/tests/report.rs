@@ -99,6 +99,7 @@ fn bytes_do_not_depend_on_the_order_of_the_runs() {
 fn studies_with_little_or_nothing_in_them_still_have_a_report() {
     let plan = fake::plan(2, "", FACTORS);
     let empty = rendered(&plan, |_, _| None);
+    assert!(empty.answer().starts_with("The data do not answer the question"));
     assert!(empty.report_md.contains("No run is sealed."));
     assert!(empty.report_md.contains("do not support"));
 
