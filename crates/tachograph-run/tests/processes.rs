@@ -16,11 +16,13 @@ mod ollama;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use tachograph_model::event::{Event, ProcessEnd, Recorded, RunOutcome};
 use tachograph_model::plan::{Plan, ServerPolicy, expand, parse};
@@ -56,6 +58,13 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
         ["serve", ..] => return serve(&arguments),
+        ["owner"] => {
+            let server = ManagedServer::start(serve_command(&["--deaf"])).unwrap();
+            println!("{}", server.url());
+            // Never returns: standard input stays open until this process is killed.
+            io::copy(&mut io::stdin(), &mut io::sink()).unwrap();
+            return ExitCode::FAILURE;
+        }
         _ => {}
     }
     // libtest's own flags are of no concern here.
@@ -87,6 +96,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_killed_harness_takes_its_workers_along", killed_harness),
     ("a_shim_keeps_the_parent_s_memory_out", memory),
     ("a_shim_passes_exit_codes_on", exit_codes),
+    ("a_shim_that_is_to_end_kills_and_still_reports", terminated_shim),
+    ("a_killed_harness_takes_its_servers_along", killed_owner),
     ("a_server_outlives_the_thread_that_started_it", server_thread),
 ];
 
@@ -441,14 +452,64 @@ fn serve(arguments: &[String]) -> ExitCode {
         r#"{{"type":"serving","protocol":1,"urls":["{}"],"engine":{{"kind":"test"}}}}"#,
         server.url
     );
+    if arguments.iter().any(|argument| argument == "--deaf") {
+        // It does not see its input close, and has to be killed.
+        loop {
+            thread::park();
+        }
+    }
     io::copy(&mut io::stdin(), &mut io::sink()).unwrap();
     ExitCode::SUCCESS
 }
 
+fn serve_command(extra: &[&str]) -> ServeCommand {
+    let mut command = vec![myself(), "serve".to_owned()];
+    command.extend(extra.iter().map(|&word| word.to_owned()));
+    ServeCommand { command, port: 0, ready_timeout: READY_TIMEOUT }
+}
+
+fn killed_owner() {
+    let mut owner = Command::new(myself())
+        .arg("owner")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(owner.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let mut connection = TcpStream::connect(url.trim().strip_prefix("http://").unwrap()).unwrap();
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    // The server ends the connection by ending itself.
+    connection.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let rest = connection.read_to_end(&mut Vec::new());
+    let reset = |error: io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    assert!(rest.is_ok() || reset(rest.unwrap_err()), "the server lives on");
+}
+
+fn terminated_shim() {
+    let mut shim = Command::new(myself())
+        .args(["shim", "--", "sleep", "1000"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut reports = BufReader::new(shim.stderr.take().unwrap()).lines();
+    let mut report = || serde_json::from_str(&reports.next().unwrap().unwrap()).unwrap();
+    assert!(matches!(report(), ShimReport::Started { .. }));
+    let asked = Command::new("sh").args(["-c", &format!("kill {}", shim.id())]).status().unwrap();
+    assert!(asked.success());
+    match report() {
+        ShimReport::Ended { end, resources, .. } => {
+            assert_eq!(end, ProcessEnd::Signalled(9));
+            assert!(resources.peak_rss_bytes > 0);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(shim.wait().unwrap().code(), Some(128 + 9));
+}
+
 fn server_thread() {
-    let serve = [myself(), "serve".to_owned()];
-    let command = ServeCommand { command: serve.to_vec(), port: 0, ready_timeout: READY_TIMEOUT };
-    let started = thread::spawn(move || ManagedServer::start(command).unwrap());
+    let started = thread::spawn(|| ManagedServer::start(serve_command(&[])).unwrap());
     let mut server = started.join().unwrap();
     let url = server.url().to_owned();
     // Were it killed with its thread, nobody would answer now.
