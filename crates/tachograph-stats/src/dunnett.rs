@@ -222,13 +222,21 @@ fn any_beyond(t: f64, df: f64, loadings: &[(f64, i32)]) -> f64 {
 
 /// The value that the largest `|T_i|` exceeds with probability `alpha`.
 fn critical_value(alpha: f64, df: f64, loadings: &[(f64, i32)]) -> f64 {
-    let excess = |t: f64| any_beyond(t, df, loadings) - alpha;
+    falling_root(|t| any_beyond(t, df, loadings) - alpha)
+}
+
+/// The root of a function that falls from above 0 at 0 to below 0 far out.
+///
+/// # Source
+///
+/// Dowell and Jarratt (1971), BIT 11, 168-174: the Illinois variant of regula falsi,
+/// which halves the weight of a stuck end.
+pub(crate) fn falling_root(excess: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 4.0);
     while excess(high) > 0.0 {
         low = high;
         high *= 2.0;
     }
-    // Illinois: regula falsi that halves the weight of a stuck end.
     let (mut at_low, mut at_high) = (excess(low), excess(high));
     for _ in 0..100 {
         let t = (low * at_high - high * at_low) / (at_high - at_low);

@@ -27,7 +27,9 @@
 //! | many comparisons | [`holm`], [`benjamini_hochberg`], [`dunnett()`] |
 //! | drift over the runs | [`mann_kendall`], [`autocorrelation`] |
 //! | runs against calls | [`variance_components`] |
+//! | the best of many | [`shrink`], [`best_subset`], [`confirmation_plan`] |
 //! | how many blocks | [`PairedDesign`] |
+//! | when to stop | [`StoppingRule`]: [`GroupSequential`], [`ConfidenceSequence`] |
 
 mod adjust;
 mod anova;
@@ -52,7 +54,9 @@ mod quantile;
 mod random;
 mod rank;
 mod sample;
+mod selection;
 mod spread;
+mod stopping;
 mod trend;
 mod verdict;
 mod welch;
@@ -93,7 +97,15 @@ pub use quantile::{
 };
 pub use rank::{MannWhitney, PMethod, SignedRank, mann_whitney, signed_rank};
 pub use sample::{MAGNITUDE_MAX, Sample, SampleError};
+pub use selection::{
+    ArmEstimate, BestSubset, ConfirmationPlan, SelectionError, Shrinkage, ShrunkArm, best_subset,
+    confirmation_plan, luck_of_the_best, shrink,
+};
 pub use spread::{BrownForsythe, brown_forsythe};
+pub use stopping::{
+    ConfidenceSequence, GroupSequential, JudgeError, Judgement, Look, Operating, Spending,
+    StoppingError, StoppingRule,
+};
 pub use trend::{Autocorrelation, MannKendall, autocorrelation, mann_kendall};
 pub use verdict::{
     Comparison, DecisionRule, Direction, Evidence, FamilyError, Verdict, compare_arms,

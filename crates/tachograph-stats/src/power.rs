@@ -51,6 +51,12 @@ pub enum PowerError {
         /// How many were asked about.
         n_blocks: usize,
     },
+    /// The number of arms is not usable.
+    #[error("{n_arms} arms cannot be confirmed together; re-measure 1 to 1,000, few by custom")]
+    Arms {
+        /// How many were given.
+        n_arms: usize,
+    },
 }
 
 impl PairedDesign {
@@ -68,6 +74,11 @@ impl PairedDesign {
         } else {
             Err(PowerError::Spread { log_sd })
         }
+    }
+
+    /// Returns the spread of log ratios that the design supposes.
+    pub fn log_sd(&self) -> f64 {
+        self.log_sd
     }
 
     /// Returns the probability of a significant difference when the true ratio is

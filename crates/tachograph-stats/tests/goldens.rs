@@ -7,6 +7,7 @@
 
 mod goldens {
     pub(crate) mod compare;
+    pub(crate) mod decide;
     pub(crate) mod design;
     pub(crate) mod estimate;
     pub(crate) mod law;
@@ -23,7 +24,7 @@ use tachograph_stats::{Confidence, Sample};
 pub(crate) const CLOSE: f64 = 1e-9;
 
 /// Methods that have a test; the file may hold no other and must hold each.
-const METHODS: [&str; 43] = [
+const METHODS: [&str; 48] = [
     "adjust",
     "autocorrelation",
     "bca_interval",
@@ -32,6 +33,7 @@ const METHODS: [&str; 43] = [
     "blocks_for",
     "brown_forsythe",
     "cliffs_delta",
+    "confidence_sequence",
     "cv",
     "describe",
     "detectable_ratio",
@@ -42,9 +44,12 @@ const METHODS: [&str; 43] = [
     "factorial",
     "fences",
     "fieller",
+    "group_sequential",
+    "gupta",
     "harrell_davis",
     "hedges_g",
     "jain",
+    "luck",
     "mann_kendall",
     "mann_whitney",
     "mean",
@@ -58,6 +63,7 @@ const METHODS: [&str; 43] = [
     "quantile_sample_size",
     "quantiles",
     "relabelling",
+    "shrink",
     "sign_flip",
     "signed_rank",
     "studentised_mean",
@@ -119,6 +125,10 @@ fn compare(expected: &Value, actual: &Value, tolerance: f64, place: &str) {
 
 pub(crate) fn floats(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+pub(crate) fn number(value: &Value) -> usize {
+    usize::try_from(value.as_u64().unwrap()).unwrap()
 }
 
 pub(crate) fn sample(value: &Value) -> Sample {

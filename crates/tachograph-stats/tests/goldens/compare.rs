@@ -9,7 +9,7 @@ use tachograph_stats::{
 };
 
 use crate::goldens::estimate::ends;
-use crate::{CLOSE, check, floats, sample};
+use crate::{CLOSE, check, floats, number, sample};
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
 
@@ -23,10 +23,6 @@ fn pairs(input: &Value) -> Pairs {
 
 fn groups(value: &Value) -> Vec<Sample> {
     value.as_array().unwrap().iter().map(sample).collect()
-}
-
-fn number(value: &Value) -> usize {
-    usize::try_from(value.as_u64().unwrap()).unwrap()
 }
 
 #[test]
