@@ -483,8 +483,8 @@ fn killed_owner() {
     // The server ends the connection by ending itself.
     connection.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let rest = connection.read_to_end(&mut Vec::new());
-    let reset = |error: io::Error| error.kind() == io::ErrorKind::ConnectionReset;
-    assert!(rest.is_ok() || reset(rest.unwrap_err()), "the server lives on");
+    let is_reset = |error: io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    assert!(rest.is_ok() || is_reset(rest.unwrap_err()), "the server lives on");
 }
 
 fn terminated_shim() {
