@@ -15,7 +15,7 @@ mod quality;
 mod results;
 mod usage;
 
-use tachograph_model::plan::Metric;
+use tachograph_model::plan::{Metric, PromptCache};
 use tachograph_model::run::Arm;
 use tachograph_stats::{Interval, ProportionEstimate};
 
@@ -318,6 +318,14 @@ impl<'a> Writer<'a> {
                 Prose::new().interval(claim)
             }
             _ => text("–"),
+        }
+    }
+
+    /// Returns what each table must say when the prompt cache was left on.
+    pub(crate) fn cache_note(&self) -> Prose {
+        match self.analysis.plan.prompt_cache {
+            PromptCache::On => text(" The server's prompt cache was on."),
+            PromptCache::Nonce | PromptCache::Off => Prose::new(),
         }
     }
 

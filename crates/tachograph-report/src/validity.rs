@@ -64,11 +64,13 @@ pub(crate) enum Check {
     LevelsIgnored,
     FailureRates,
     Drift,
+    Harness,
 }
 
 impl Check {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::PlanDigest,
+        Self::Harness,
         Self::ServerIdentity,
         Self::Inputs,
         Self::KernelStamps,
@@ -110,6 +112,7 @@ impl Check {
             Self::LevelsIgnored => "levels have an effect",
             Self::FailureRates => "arms fail equally often",
             Self::Drift => "no trend over the study",
+            Self::Harness => "measured by a clean release build",
         }
     }
 }

@@ -216,3 +216,18 @@ fn a_trend_is_suspect_only_where_order_is_not_shuffled() {
         assert!(report.contains("moved by more than chance explains"));
     }
 }
+
+#[test]
+fn a_debug_build_is_suspect_and_the_cache_is_said_in_tables() {
+    let plan = fake::plan(2, "prompt_cache = \"on\"", TABLES);
+    let mut shape = |run: &Run, noise: &mut Noise| Some(Shape { cached: 460, ..sound(run, noise) });
+    let (mut head, evidence) = fake::study(&plan, &mut shape);
+    let facts: Vec<_> = evidence.iter().map(|run| distil(run, &plan)).collect();
+    let analysis = analyse(&head, &facts);
+    assert_eq!(analysis.validity(), Status::Valid, "a cache that the plan leaves on is no fault");
+    let report = render(&analysis).report_md;
+    let tables = report.lines().filter(|line| line.starts_with("**Table.**"));
+    assert!(tables.filter(|line| line.contains("prompt cache was on")).count() > 8);
+    head.environment.harness.profile = "debug".to_owned();
+    assert_eq!(analyse(&head, &facts).validity(), Status::Suspect);
+}

@@ -15,7 +15,7 @@ use tachograph_stats::{
 
 use super::comparison::Compared;
 use super::{RunRow, degenerate, judged};
-use crate::facts::{Degeneracy, RunFacts};
+use crate::facts::{CallFacts, Degeneracy, RunFacts};
 use crate::validity::Status;
 
 /// The quantiles that reports print of pooled calls.
@@ -41,10 +41,39 @@ pub(crate) struct ConfigurationAnalysis {
     pub(crate) gaps: Pooled,
     pub(crate) n_coalesced: u64,
     pub(crate) output_tokens: Option<Estimate>,
+    pub(crate) tokens: TokenCounts,
     pub(crate) cached_prompt_tokens: Option<u64>,
     pub(crate) resources: BTreeMap<Resource, Estimate>,
     pub(crate) stages: BTreeMap<&'static str, Estimate>,
     pub(crate) status: Status,
+}
+
+/// Who counted the output tokens of completed calls.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TokenCounts {
+    pub(crate) n_by_server: u64,
+    pub(crate) by_server: u64,
+    /// Content chunks of the calls that the server counted.
+    pub(crate) chunks: u64,
+    pub(crate) n_by_chunks: u64,
+    pub(crate) n_contradictions: u64,
+}
+
+impl TokenCounts {
+    fn of<'a>(calls: impl Iterator<Item = &'a CallFacts>) -> Self {
+        let mut counts = Self::default();
+        for call in calls {
+            if call.output_tokens_by_server {
+                counts.n_by_server += 1;
+                counts.by_server += call.output_tokens;
+                counts.chunks += call.n_content_chunks as u64;
+            } else {
+                counts.n_by_chunks += 1;
+            }
+            counts.n_contradictions += u64::from(call.usage_contradicts_chunks);
+        }
+        counts
+    }
 }
 
 /// A mean over runs with what describes the sample.
@@ -291,6 +320,7 @@ fn one(
         ttft_warm: ttft(false),
         gaps: Pooled::of(&gaps, confidence),
         n_coalesced: completed().map(|call| call.n_coalesced as u64).sum(),
+        tokens: TokenCounts::of(completed()),
         output_tokens: per_run(&|run| Some(run.output_tokens() as f64)),
         cached_prompt_tokens: completed()
             .filter_map(|call| call.cached_prompt_tokens)

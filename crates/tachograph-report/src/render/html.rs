@@ -211,10 +211,12 @@ impl<'a> Page<'a> {
         self.raw("</tr></thead>\n<tbody>\n");
         for row in &table.rows {
             self.raw("<tr>");
-            for (cell, (_, align)) in row.iter().zip(&table.columns) {
-                self.raw(&format!("<td{}>", class(*align)));
+            for (at, (cell, (_, align))) in row.iter().zip(&table.columns).enumerate() {
+                let (open, close) =
+                    if at == 0 { ("<th scope=\"row\"", "</th>") } else { ("<td", "</td>") };
+                self.raw(&format!("{open}{}>", class(*align)));
                 self.prose(cell);
-                self.raw("</td>");
+                self.raw(close);
             }
             self.raw("</tr>\n");
         }

@@ -163,7 +163,8 @@ fn levels(writer: &mut Writer<'_>) {
             .text(metric.title())
             .text(" in ")
             .text(metric.unit())
-            .text("."),
+            .text(".")
+            .then(writer.cache_note()),
         columns: vec![
             (text("factor"), Align::Left),
             (text("level"), Align::Left),

@@ -167,7 +167,9 @@ fn quantiles(writer: &mut Writer<'_>, quantity: Quantity, caption: &'static str)
     }
     columns.push((text("n"), Align::Right));
     columns.extend(shown.iter().map(|(_, name)| (code(name), Align::Right)));
-    let caption = text(caption).text(" Brackets of quantiles are order statistics.");
+    let caption = text(caption)
+        .text(" Brackets of quantiles are order statistics.")
+        .then(writer.cache_note());
     writer.table(Table { caption, columns, rows });
     refusals(writer, quantity, &refused);
 }

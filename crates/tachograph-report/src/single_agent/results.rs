@@ -6,7 +6,7 @@ use tachograph_model::run::Arm;
 use super::{Writer, with_baseline};
 use crate::analysis::comparison::Compared;
 use crate::analysis::configuration::{ConfigurationAnalysis, Estimate};
-use crate::claim::{ClaimRef, Format, Part, Source};
+use crate::claim::{ClaimRef, Format, Number, Part, Source};
 use crate::document::{Align, Block, Prose, Table, cell, code, text};
 use crate::figure;
 use crate::formula::Formula;
@@ -60,7 +60,8 @@ fn primary(writer: &mut Writer<'_>, metric: Metric) {
             .text(metric.unit())
             .text(", mean over runs with ")
             .value(confidence)
-            .text(" interval; change against the baseline within blocks; failed calls beside it."),
+            .text(" interval; change against the baseline within blocks; failed calls beside it.")
+            .then(writer.cache_note()),
         columns: vec![
             (text("configuration"), Align::Left),
             (text("n"), Align::Right),
@@ -165,7 +166,7 @@ fn tokens(writer: &mut Writer<'_>) {
         })
         .collect();
     writer.table(Table {
-        caption: text("Per run, mean over runs."),
+        caption: text("Per run, mean over runs.").then(writer.cache_note()),
         columns: vec![
             (text("configuration"), Align::Left),
             (text("output tokens"), Align::Right),
@@ -173,6 +174,50 @@ fn tokens(writer: &mut Writer<'_>) {
             (text("wall time, s"), Align::Right),
             (text("interval"), Align::Right),
             (text("tok/s"), Align::Right),
+        ],
+        rows,
+    });
+    reconciliation(writer);
+}
+
+/// The server's token counts beside the pieces that arrived.
+fn reconciliation(writer: &mut Writer<'_>) {
+    let rows = writer
+        .analysis
+        .configurations
+        .iter()
+        .map(|each| {
+            let id = &each.planned.id;
+            let tokens = &each.tokens;
+            let mut claim = |name: &str, count: u64, unit: &str, formula| {
+                let value = (Number::Count(count), unit, Format::Count);
+                let source = Source::Runs(id.to_string());
+                let claim = writer.claim(format!("tokens/{id}/{name}"), value, formula, source);
+                Prose::new().value(claim)
+            };
+            vec![
+                code(id),
+                claim("calls_with_usage", tokens.n_by_server, "calls", Formula::Count),
+                claim("by_server", tokens.by_server, "tokens", Formula::Sum),
+                claim("chunks", tokens.chunks, "chunks", Formula::Sum),
+                claim("calls_without_usage", tokens.n_by_chunks, "calls", Formula::Count),
+                claim("contradictions", tokens.n_contradictions, "calls", Formula::Count),
+            ]
+        })
+        .collect();
+    writer.table(Table {
+        caption: text(
+            "Who counts tokens. Where a server gives no usage, pieces of output stand in for \
+             tokens, which they need not be. A call is contradictory if the server counts fewer \
+             tokens than pieces.",
+        ),
+        columns: vec![
+            (text("configuration"), Align::Left),
+            (text("calls with usage"), Align::Right),
+            (text("their tokens"), Align::Right),
+            (text("their pieces"), Align::Right),
+            (text("calls without"), Align::Right),
+            (text("contradictory"), Align::Right),
         ],
         rows,
     });
@@ -218,6 +263,7 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
         caption =
             caption.text(" A property of the server: it never supports a claim about a client.");
     }
+    caption = caption.then(writer.cache_note());
     let table = Table {
         caption,
         columns: vec![

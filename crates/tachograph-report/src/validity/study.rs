@@ -27,6 +27,7 @@ pub(super) fn check(
     planned: &[Configuration],
 ) {
     plan(validity, head);
+    harness(validity, head);
     servers(validity, head, facts);
     inputs(validity, facts);
     stamps(validity, facts);
@@ -45,6 +46,23 @@ fn plan(validity: &mut Validity, head: &StudyHead) {
     };
     validity.looked(Check::PlanDigest, 1);
     validity.found(Finding::on_study(Check::PlanDigest, Status::Invalid, words));
+}
+
+/// A program without optimisation, or one that no commit describes.
+fn harness(validity: &mut Validity, head: &StudyHead) {
+    let harness = &head.environment.harness;
+    validity.looked(Check::Harness, 1);
+    if harness.profile != "release" {
+        let words = "the program that measured was built without optimisation";
+        validity.found(
+            Finding::on_study(Check::Harness, Status::Suspect, words).quote(&*harness.profile),
+        );
+    }
+    if let Some(commit) = harness.git_commit.as_deref().filter(|commit| commit.ends_with("+dirty"))
+    {
+        let words = "the program that measured had changes that no commit describes";
+        validity.found(Finding::on_study(Check::Harness, Status::Valid, words).quote(commit));
+    }
 }
 
 /// What must not change between the runs of a comparison.

@@ -70,7 +70,7 @@
 
   document.addEventListener("click", (event) => {
     const number = event.target.closest("data[data-claim]");
-    if (number) open(number);
+    if (number) { event.preventDefault(); open(number); }
     else if (!panel.hidden && !event.target.closest("#panel")) close();
   });
   document.addEventListener("keydown", (event) => {
