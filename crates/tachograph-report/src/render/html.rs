@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 /// Renders a report and notes where each of its numbers stands.
 pub(crate) fn render(report: &Report) -> Mapped {
-    let mut page = Page { report, out: Mapped::default() };
+    let mut page = Page { report, out: Mapped::default(), n_tables: 0 };
     page.head();
     page.contents();
     page.raw("<main id=\"top\">\n");
@@ -38,6 +38,7 @@ pub(crate) fn render(report: &Report) -> Mapped {
 struct Page<'a> {
     report: &'a Report,
     out: Mapped,
+    n_tables: usize,
 }
 
 impl<'a> Page<'a> {
@@ -196,12 +197,16 @@ impl<'a> Page<'a> {
     }
 
     fn table(&mut self, table: &Table) {
-        self.raw("<div class=\"scroll\" tabindex=\"0\"><table>\n");
+        let mut label = String::new();
         if !table.caption.is_empty() {
-            self.raw("<caption>");
+            // Outside the table, so that it wraps where a wide table scrolls.
+            self.n_tables += 1;
+            label = format!(" aria-labelledby=\"table-{}\"", self.n_tables);
+            self.raw(&format!("<p class=\"caption\" id=\"table-{}\">", self.n_tables));
             self.prose(&table.caption);
-            self.raw("</caption>\n");
+            self.raw("</p>\n");
         }
+        self.raw(&format!("<div class=\"scroll\" tabindex=\"0\"><table{label}>\n"));
         self.raw("<thead><tr>");
         for (head, align) in &table.columns {
             self.raw(&format!("<th scope=\"col\"{}>", class(*align)));
