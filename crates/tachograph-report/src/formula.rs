@@ -166,9 +166,9 @@ const GLOSSARY: [(Formula, &str, &str); 33] = [
     (
         Formula::BlocksNeeded,
         "blocks-needed",
-        "Fewest blocks with which a true change of the margin's size is detected with a \
-         power of four in five, from the spread of log ratios seen (noncentral t); not \
-         adjusted for the family.",
+        "Fewest blocks that show, with a power of four in five, a true change as large as the \
+         margin, and the absence of any change, from the spread of log ratios seen (noncentral t; \
+         two one-sided tests), with α divided by the size of the family.",
     ),
     (
         Formula::DetectableRatio,

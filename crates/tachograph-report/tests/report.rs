@@ -87,6 +87,18 @@ fn an_outlier_is_named_and_kept_and_many_runs_get_a_bootstrap_interval() {
 }
 
 #[test]
+fn an_inconclusive_study_says_how_many_blocks_would_settle_it() {
+    let plan = fake::plan(3, "", FACTORS);
+    let report = rendered(&plan, |_, noise| {
+        Some(Shape { rate: 100.0 * (1.0 + 0.2 * noise.next()), ..Shape::default() })
+    });
+    assert!(report.answer().contains("All comparisons are inconclusive"), "{}", report.answer());
+    let line = report.report_md.lines().find(|line| line.contains("would settle each of them"));
+    assert!(line.is_some_and(|line| line.starts_with("- Run more blocks")), "{line:?}");
+    assert!(report.report_md.contains("do not support preferring any"));
+}
+
+#[test]
 fn bytes_do_not_depend_on_the_order_of_the_runs() {
     let plan = fake::plan(3, "", FACTORS);
     let (head, mut facts) = facts_of(&plan, faster_gpu);

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use tachograph_model::plan::{Metric, Plan};
 use tachograph_model::run::Arm;
 use tachograph_stats::{
-    Comparison, DecisionRule, Pair, PairedDesign, Pairs, PairsError, Sample, compare_arms,
-    compare_family,
+    Comparison, Confidence, DecisionRule, Pair, PairedDesign, Pairs, PairsError, Sample,
+    compare_arms, compare_family,
 };
 
 use super::configuration::ConfigurationAnalysis;
@@ -118,8 +118,16 @@ pub(crate) fn detectable(
     PairedDesign::new(typical, rule.confidence).ok()?.detectable_ratio(n_blocks, POWER).ok()
 }
 
-/// Returns how many blocks would show a change as large as the margin.
+/// Returns how many blocks would settle a comparison of a family: show a change
+/// as large as the margin, or its absence.
+///
+/// The family is accounted for by dividing alpha by its size (Bonferroni), which
+/// Holm's adjustment never exceeds.
 pub(crate) fn blocks_needed(comparison: &Comparison, rule: &DecisionRule) -> Option<usize> {
-    let design = PairedDesign::new(comparison.ratio.log_sd, rule.confidence).ok()?;
-    design.blocks_for(rule.margin.ratio_high(), POWER).ok()
+    let alpha = rule.confidence.alpha() / comparison.family_size.max(1) as f64;
+    let confidence = Confidence::new((1.0 - alpha).min(0.999_999)).ok()?;
+    let design = PairedDesign::new(comparison.ratio.log_sd, confidence).ok()?;
+    let change = design.blocks_for(rule.margin.ratio_high(), POWER).ok()?;
+    let absence = design.blocks_for_equivalence(rule.margin, POWER).ok()?;
+    Some(change.max(absence))
 }

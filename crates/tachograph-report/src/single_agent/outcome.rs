@@ -157,6 +157,7 @@ fn best_sentence(
         .text(" against the baseline, over ")
         .part(ratio, crate::claim::Part::N)
         .text(" blocks.");
+    let line = suspicion(line, best);
     if writer.analysis.tuned().count() > 1 {
         line.text(
             " It is the best of several, and the best of several looks better than it is; measure \
@@ -165,6 +166,14 @@ fn best_sentence(
     } else {
         line
     }
+}
+
+/// Adds that a configuration's evidence is not above suspicion, if it is not.
+fn suspicion(line: Prose, configuration: &ConfigurationAnalysis) -> Prose {
+    if configuration.status == Status::Valid {
+        return line;
+    }
+    line.text(" Its evidence is ").status(configuration.status).text(".")
 }
 
 fn baseline_sentence(writer: &mut Writer<'_>) -> Prose {
@@ -389,37 +398,45 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
                 .text(")."),
         );
     }
-    let open = analysis.with_verdict(Verdict::Inconclusive);
-    if !open.is_empty() {
-        let needed = open
-            .iter()
-            .filter_map(|each| blocks_needed(each.judged(metric)?, &analysis.rule))
-            .max();
-        let mut line = Prose::new()
-            .text("Run more blocks before deciding on: ")
-            .then(names(open))
-            .text(" (verdict ")
-            .verdict(Verdict::Inconclusive)
-            .text(").");
-        if let Some(needed) = needed {
-            let number = (Number::Count(needed as u64), "", Format::Count);
-            let source = Source::Runs(MEASURED_RUNS.to_owned());
-            let needed =
-                writer.claim("recommendations/blocks", number, Formula::BlocksNeeded, source);
-            let margin = writer.margin();
-            line = line
-                .text(" From the spread seen, ")
-                .value(needed)
-                .text(" blocks would detect a change of ")
-                .value(margin)
-                .text(" % in each of them, taken alone, with a power of four in five.");
-        }
-        items.push(line);
-    }
+    items.extend(undecided(writer));
     if items.is_empty() {
         items.push(text("The data do not support a recommendation."));
     }
     writer.list(items);
+}
+
+/// What inconclusive comparisons would take.
+fn undecided(writer: &mut Writer<'_>) -> Option<Prose> {
+    let analysis = writer.analysis;
+    let metric = analysis.plan.primary.metric;
+    let open = analysis.with_verdict(Verdict::Inconclusive);
+    if open.is_empty() {
+        return None;
+    }
+    let names = comma_separated(open.iter().map(|each| code(&each.planned.id)));
+    let needed =
+        open.iter().filter_map(|each| blocks_needed(each.judged(metric)?, &analysis.rule)).max();
+    let mut line = Prose::new()
+        .text("Run more blocks before deciding on: ")
+        .then(names)
+        .text(" (verdict ")
+        .verdict(Verdict::Inconclusive)
+        .text(").");
+    if let Some(n_needed) = needed {
+        let number = (Number::Count(n_needed as u64), "", Format::Count);
+        let source = Source::Runs(MEASURED_RUNS.to_owned());
+        let needed = writer.claim("recommendations/blocks", number, Formula::BlocksNeeded, source);
+        let enough = analysis.plan.blocks as usize >= n_needed;
+        line = line.text(" From the spread seen, ").value(needed).text(if enough {
+            " blocks settle a change as large as the margin, or none at all, with a power \
+                 of four in five. That many were run, so the true changes probably lie between \
+                 the two; to settle those takes many more."
+        } else {
+            " blocks would settle each of them with a power of four in five, if its true \
+                 change is as large as the margin or none at all; a change in between takes more."
+        });
+    }
+    Some(line)
 }
 
 /// What the study cannot say.

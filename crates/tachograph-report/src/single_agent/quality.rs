@@ -331,6 +331,10 @@ pub(super) fn noise_floor(writer: &mut Writer<'_>) {
         .verdict(judged.verdict)
         .text(". ");
     writer.paragraph(match judged.verdict {
+        tachograph_stats::Verdict::Equivalent if !judged.ratio.interval.contains(1.0) => line.text(
+            "The difference is smaller than the margin, but it is there, between equal things: do \
+             not rely on changes of this size.",
+        ),
         tachograph_stats::Verdict::Equivalent => {
             line.text("The design can tell equal things from different ones at this margin.")
         }
