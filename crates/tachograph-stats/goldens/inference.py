@@ -181,6 +181,55 @@ def stopping(case):
              {"e_value": evidence(0.0), "interval": [mean - reach, mean + reach], "p_value": 1 / best})
 
 
+TWO = {
+    "plain": (rounded(RNG.normal(10, 1, 9)), rounded(RNG.normal(11, 3, 14))),
+    "small": ([1.5, 2.25, 3.0], [2.0, 5.5, 7.25]),
+    "ties": ([1.0, 2.0, 2.0, 3.0, 5.0, 5.0], [2.0, 4.0, 5.0, 6.0, 6.0]),
+    "two values": ([1.0, 1.0, 2.0, 1.0], [2.0, 2.0, 1.0, 2.0, 2.0]),
+    "far": (rounded(RNG.normal(0, 1, 60)), rounded(RNG.normal(1.6, 0.5, 45))),
+}
+
+
+def two_samples(case):
+    for name, (a, b) in TWO.items():
+        test = st.brunnermunzel(b, a)
+        ranks, n_a = st.rankdata([*a, *b]), len(a)
+        p = (ranks[:n_a].mean() - (n_a + 1) / 2) / len(b)
+        error = (p - 0.5) / test.statistic
+        df = so.brentq(lambda df: 2 * st.t.sf(abs(test.statistic), df) - test.pvalue, 0.5, 500, xtol=1e-12)
+        half = st.t.isf(0.025, df) * abs(error)
+        case("brunner_munzel", name, "scipy.stats.brunnermunzel; its df by brentq",
+             {"a": a, "b": b},
+             {"superiority": float(p), "t": float(test.statistic), "p_value": float(test.pvalue),
+              "interval": [max(0.0, float(p - half)), min(1.0, float(p + half))]})
+        if "t" in name[:2] and name != "plain":
+            # With ties: every labelling, listed.
+            pooled = np.array([*a, *b])
+            steps = np.unique(pooled)
+
+            def distance(first, second):
+                return np.abs((first[:, None] <= steps).mean(0) - (second[:, None] <= steps).mean(0)).max()
+
+            observed, count, total = distance(np.array(a), np.array(b)), 0, 0
+            for chosen in combinations(range(len(pooled)), n_a):
+                mask = np.zeros(len(pooled), bool)
+                mask[list(chosen)] = True
+                count += distance(pooled[mask], pooled[~mask]) >= observed - 1e-12
+                total += 1
+            d, p_value, by = observed, count / total, "all labellings listed"
+        else:
+            test = st.ks_2samp(a, b, method="exact")
+            d, p_value, by = test.statistic, test.pvalue, "scipy.stats.ks_2samp(method='exact')"
+        case("kolmogorov_smirnov", name, by, {"a": a, "b": b},
+             {"distance": float(d), "p_value": float(p_value), "exact": True})
+    a, b = rounded(RNG.normal(0, 1, 2100), 4), rounded(RNG.normal(0.04, 1, 2000), 4)
+    test = st.ks_2samp(a, b, method="asymp")
+    p_value = sp.kolmogorov(test.statistic * math.sqrt(2100 * 2000 / 4100))
+    case("kolmogorov_smirnov", "large", "scipy.special.kolmogorov", {"a": a, "b": b},
+         {"distance": float(test.statistic), "p_value": float(p_value), "exact": False})
+
+
 def add_all(case):
+    two_samples(case)
     selection(case)
     stopping(case)

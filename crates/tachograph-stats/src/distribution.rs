@@ -13,9 +13,9 @@ pub(crate) use noncentral::{
     hedges_correction, mean_over_scale, noncentral_f_interval, noncentral_t_upper_tail,
     noncentrality_interval,
 };
-pub(crate) use special::beta_areas;
+pub(crate) use special::{beta_areas, ln_gamma};
 
-use special::{gamma_areas, ln_gamma, ln_gamma_ratio_half};
+use special::{gamma_areas, ln_gamma_ratio_half};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Returns `P(Z > z)` for a standard normal `Z`.

@@ -22,7 +22,8 @@
 //! | difference of two independent samples | [`welch()`] |
 //! | what a factor does | [`BlockDesign::analyse`], [`Factorial::analyse`] |
 //! | intervals without a distribution | [`bca_mean`], [`bca_over_runs`], [`studentised_mean`] |
-//! | tests without a distribution | [`mann_whitney`], [`signed_rank`], [`relabelling`], [`sign_flip`] |
+//! | tests without a distribution | [`mann_whitney`], [`signed_rank`], [`brunner_munzel`], [`relabelling`], [`sign_flip`] |
+//! | any difference of distribution | [`kolmogorov_smirnov`] |
 //! | effect sizes, spread | [`hedges_g`], [`cliffs_delta`], [`brown_forsythe`] |
 //! | many comparisons | [`holm`], [`benjamini_hochberg`], [`dunnett()`] |
 //! | drift over the runs | [`mann_kendall`], [`autocorrelation`] |
@@ -55,8 +56,10 @@ mod random;
 mod rank;
 mod sample;
 mod selection;
+mod smirnov;
 mod spread;
 mod stopping;
+mod superiority;
 mod trend;
 mod verdict;
 mod welch;
@@ -101,11 +104,13 @@ pub use selection::{
     ArmEstimate, BestSubset, ConfirmationPlan, SelectionError, Shrinkage, ShrunkArm, best_subset,
     confirmation_plan, luck_of_the_best, shrink,
 };
+pub use smirnov::{KolmogorovSmirnov, kolmogorov_smirnov};
 pub use spread::{BrownForsythe, brown_forsythe};
 pub use stopping::{
     ConfidenceSequence, GroupSequential, JudgeError, Judgement, Look, Operating, Spending,
     StoppingError, StoppingRule,
 };
+pub use superiority::{BrunnerMunzel, brunner_munzel};
 pub use trend::{Autocorrelation, MannKendall, autocorrelation, mann_kendall};
 pub use verdict::{
     Comparison, DecisionRule, Direction, Evidence, FamilyError, Verdict, compare_arms,

@@ -10,10 +10,10 @@ use crate::distribution::{normal_two_sided, normal_upper_quantile};
 use crate::mean::EstimateError;
 use crate::{Confidence, Interval, Pairs, Sample};
 pub(crate) use exact::{inversion_law, two_sided};
-pub(crate) use order::tie_groups;
+pub(crate) use order::{midranks, tie_groups};
 
 use exact::{mann_whitney_law, signed_rank_law, tail_rank};
-use order::{midranks, tie_sum};
+use order::tie_sum;
 
 /// How a p-value was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use tachograph_stats::{
     Confidence, Margin, PMethod, PairedDesign, Pairs, Resampling, Sample, autocorrelation,
-    bca_interval, bca_mean, bca_over_runs, brown_forsythe, cliffs_delta, dunnett, fieller,
-    hedges_g, mann_kendall, mann_whitney, relabelling, sign_flip, signed_rank, studentised_mean,
-    variance_components,
+    bca_interval, bca_mean, bca_over_runs, brown_forsythe, brunner_munzel, cliffs_delta, dunnett,
+    fieller, hedges_g, kolmogorov_smirnov, mann_kendall, mann_whitney, relabelling, sign_flip,
+    signed_rank, studentised_mean, variance_components,
 };
 
 use crate::goldens::estimate::ends;
@@ -57,6 +57,27 @@ fn signed_rank_test() {
             "shift": found.shift, "exact": found.method == PMethod::Exact,
             "interval": found.interval.map(ends),
         })
+    });
+}
+
+#[test]
+fn brunner_munzel_test() {
+    check("brunner_munzel", CLOSE, |input| {
+        let (a, b) = two(input);
+        let found = brunner_munzel(&a, &b, CONFIDENCE).unwrap();
+        json!({
+            "superiority": found.superiority, "t": found.t, "p_value": found.p_value,
+            "interval": found.interval.map(ends),
+        })
+    });
+}
+
+#[test]
+fn kolmogorov_smirnov_test() {
+    check("kolmogorov_smirnov", CLOSE, |input| {
+        let (a, b) = two(input);
+        let found = kolmogorov_smirnov(&a, &b).unwrap();
+        json!({ "distance": found.distance, "p_value": found.p_value, "exact": found.exact })
     });
 }
 
