@@ -9,7 +9,6 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
 
 use tachograph_model::call::CallRecord;
-use tachograph_model::digest::Digest;
 use tachograph_model::event::{
     Artifact, Done, Event, FileIngested, FileSkipped, Ready, Stage, StageMark, WorkflowOutcome,
 };
@@ -309,22 +308,14 @@ impl<W: Write> Worker<'_, W> {
             (PromptCache::Nonce, Some(text)) => Some(nonce(text, call)),
             _ => None,
         };
-        let body = |prompt: &str| {
-            request::body(&request::Request {
-                api: task.server.api,
-                model: &task.server.model,
-                prompt,
-                options: &task.options,
-                prompt_cache: task.prompt_cache,
-                stream: true,
-            })
-        };
-        let plain = body(prompt);
-        let parity_sha256 = Digest::of(plain.text.as_bytes());
-        let body = match &nonce {
-            Some(nonce) => body(&[nonce, prompt].concat()),
-            None => plain,
-        };
+        let body = request::body(&request::Request {
+            api: task.server.api,
+            model: &task.server.model,
+            prompt: &[nonce.as_deref().unwrap_or(""), prompt].concat(),
+            options: &task.options,
+            prompt_cache: task.prompt_cache,
+            stream: true,
+        });
         if call == 0 {
             // Whether the cache is off is for the harness to know: it may have
             // started the server so.
@@ -347,16 +338,12 @@ impl<W: Write> Worker<'_, W> {
         };
         let output = &mut self.output;
         let mut written = Ok(());
-        let mut record = self.client.call(spec, &mut |mut event| {
-            if let Event::CallSent(sent) = &mut event {
-                sent.parity_sha256 = parity_sha256;
-            }
+        let record = self.client.call(spec, &mut |event| {
             if written.is_ok() {
                 written = say(output, &event);
             }
         });
         written?;
-        record.sent.parity_sha256 = parity_sha256;
         let answer = record.is_completed().then(|| record.text());
         self.calls.push(record);
         Ok(answer)

@@ -232,8 +232,13 @@ fn openai_options<'a>(
 
 /// Returns the digest of `body` without the first occurrence of its nonce, by which
 /// implementations are compared.
+///
+/// `nonce` is the text as it stands in the prompt; in the body it stands as JSON
+/// writes it, a line feed as `\n`.
 pub fn parity_digest(body: &str, nonce: Option<&str>) -> Digest {
-    let (before, after) = nonce.and_then(|nonce| body.split_once(nonce)).unwrap_or((body, ""));
+    let escaped = nonce.map(|nonce| serde_json::Value::from(nonce).to_string());
+    let written = escaped.as_deref().map(|quoted| &quoted[1..quoted.len() - 1]);
+    let (before, after) = written.and_then(|nonce| body.split_once(nonce)).unwrap_or((body, ""));
     Digest::of_parts([before.as_bytes(), after.as_bytes()])
 }
 

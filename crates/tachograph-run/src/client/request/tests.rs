@@ -130,6 +130,9 @@ fn parity_leaves_the_nonce_out_and_nothing_else() {
     assert_eq!(parity_digest(twice, Some("a1b2 ")), Digest::of(br#"{"prompt":"a1b2 hello"}"#));
     let first_gone = br#"{"prompt":"x hello a1b2 "}"#;
     assert_eq!(parity_digest(kept, Some("a1b2 ")), Digest::of(first_gone));
+    let escaped = r#"{"prompt":"a1 \"b2\"\nhello"}"#;
+    let without = Digest::of(br#"{"prompt":"hello"}"#);
+    assert_eq!(parity_digest(escaped, Some("a1 \"b2\"\n")), without);
     assert_eq!(parity_digest(one, None), Digest::of(one.as_bytes()));
     assert_eq!(parity_digest(one, Some("absent")), Digest::of(one.as_bytes()));
 }
