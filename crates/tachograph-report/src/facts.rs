@@ -40,11 +40,15 @@ pub struct RunFacts {
     /// What was done to servers before it.
     pub resets: Vec<ResetFacts>,
     /// What servers said about themselves, by the plan's name; the last word counts.
+    /// What they said of a loaded model before any agent started is left out: it
+    /// belongs to the run before.
     pub servers: BTreeMap<String, ServerIdentity>,
     /// The state of the machine at the first sample of the run.
     pub conditions_before: Option<(InstantNs, Conditions)>,
     /// The state of the machine at the last sample, if there were two.
     pub conditions_after: Option<(InstantNs, Conditions)>,
+    /// As [`AgentFacts::clock_step`], between the harness's own samples.
+    pub clock_step: Option<DurationNs>,
     /// Lines of workers that were not events.
     pub n_noise_lines: u64,
     /// Remarks of the harness on the run's end, by name.

@@ -24,8 +24,8 @@ pub(crate) enum Deviation {
     Resumed(u64),
     /// A run was given up and nothing of it kept.
     Abandoned(RunId, String),
-    /// A run failed: it is kept and enters no mean.
-    Failed(RunId),
+    /// A run failed, with what the harness remarked: it is kept and enters no mean.
+    Failed(RunId, String),
     /// Planned runs that are not there.
     Missing(Vec<RunId>),
     /// A run that the plan does not have.
@@ -62,7 +62,10 @@ pub(crate) fn list(head: &StudyHead, facts: &[&RunFacts]) -> Vec<Deviation> {
     let planned: BTreeMap<RunId, u32> =
         expand::runs(&head.plan).into_iter().map(|run| (run.id, run.index)).collect();
     let failed = facts.iter().filter(|run| run.outcome == RunOutcome::Failed);
-    deviations.extend(failed.map(|run| Deviation::Failed(run.id.clone())));
+    deviations.extend(failed.map(|run| {
+        let remarks = run.remarks.iter().map(|(name, remark)| format!("{name}: {remark}"));
+        Deviation::Failed(run.id.clone(), remarks.collect::<Vec<_>>().join("; "))
+    }));
     let sealed: BTreeSet<&RunId> = facts.iter().map(|run| &run.id).collect();
     let missing: Vec<RunId> = planned.keys().filter(|id| !sealed.contains(id)).cloned().collect();
     if !missing.is_empty() {

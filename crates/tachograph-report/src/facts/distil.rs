@@ -34,10 +34,12 @@ pub fn distil(evidence: &RunEvidence, plan: &Plan) -> RunFacts {
         servers: BTreeMap::new(),
         conditions_before: None,
         conditions_after: None,
+        clock_step: None,
         n_noise_lines: 0,
         remarks: BTreeMap::new(),
     };
     let mut spawned = BTreeMap::new();
+    let mut clocks = Vec::new();
     let mut exited = BTreeMap::new();
     let mut by_agent: BTreeMap<&str, Vec<(u64, &Event)>> = BTreeMap::new();
     for (recorded, line) in evidence.events.iter().zip(1_u64..) {
@@ -53,8 +55,15 @@ pub fn distil(evidence: &RunEvidence, plan: &Plan) -> RunFacts {
                 at: reset.at_ns,
             }),
             Event::ServerSeen(seen) => {
-                facts.servers.insert(seen.server.clone(), seen.identity.clone());
+                let mut identity = seen.identity.clone();
+                if spawned.is_empty() {
+                    identity.context_length = None;
+                    identity.loaded_bytes = None;
+                    identity.vram_bytes = None;
+                }
+                facts.servers.insert(seen.server.clone(), identity);
             }
+            Event::Clock(sample) => clocks.push(sample),
             Event::Conditions(sample) => {
                 let sample = (sample.at_ns, sample.conditions.clone());
                 if facts.conditions_before.is_none() {
@@ -74,6 +83,7 @@ pub fn distil(evidence: &RunEvidence, plan: &Plan) -> RunFacts {
             _ => {}
         }
     }
+    facts.clock_step = clock_step(&clocks);
     let names: BTreeSet<&str> =
         by_agent.keys().chain(spawned.keys()).chain(exited.keys()).copied().collect();
     let cold = first_after_reset(&by_agent, &facts.resets);

@@ -119,10 +119,12 @@ fn sentence(writer: &mut Writer<'_>, deviation: &Deviation) -> Prose {
             .text(" was given up once and nothing of that attempt kept: ")
             .quote(reason)
             .text("."),
-        Deviation::Failed(run) => Prose::new()
-            .text("Run ")
-            .code(run)
-            .text(" failed. It is kept and counted, and enters no mean."),
+        Deviation::Failed(run, remarks) => {
+            let line = Prose::new().text("Run ").code(run).text(" failed");
+            let line =
+                if remarks.is_empty() { line } else { line.text(" (").quote(remarks).text(")") };
+            line.text(". It is kept and counted, and enters no mean.")
+        }
         Deviation::Missing(runs) => {
             let claim = writer.count("deviations/missing", runs.len(), Source::Journal);
             let named = comma_separated(runs.iter().take(NAMED_MAX).map(code));

@@ -19,8 +19,10 @@ const CLIENT_CPU_MAX: f64 = 0.8;
 const STOLEN_FRACTION_MAX: f64 = 0.01;
 /// Processors by which a run may exceed the typical run's foreign load.
 const BACKGROUND_EXCESS_MAX: f64 = 0.5;
-/// The share of a prompt that a chat template can put before the nonce.
+/// The share of a prompt that may be cached: it cannot move the metrics much.
 const CACHED_FRACTION_MAX: f64 = 0.05;
+/// Tokens that a chat template with a system text can put before the nonce.
+const TEMPLATE_TOKENS_MAX: f64 = 64.0;
 
 pub(super) fn check(validity: &mut Validity, head: &StudyHead, facts: &[&RunFacts]) {
     for run in facts {
@@ -69,7 +71,8 @@ fn delays(validity: &mut Validity, run: &RunFacts, primary: Metric) {
 }
 
 fn clocks(validity: &mut Validity, run: &RunFacts) {
-    let Some(step) = run.agents.iter().filter_map(|agent| agent.clock_step).max() else { return };
+    let agents = run.agents.iter().filter_map(|agent| agent.clock_step);
+    let Some(step) = agents.chain(run.clock_step).max() else { return };
     validity.looked(Check::ClockSteps, 1);
     if step.0 > 0 {
         let stamped = run.agents.iter().any(|agent| agent.scheduling_delay.is_some());
@@ -165,21 +168,19 @@ fn prompt_cache(validity: &mut Validity, run: &RunFacts, planned: PromptCache) {
         return;
     }
     validity.looked(Check::PromptCache, 1);
-    let worst = known
-        .iter()
-        .filter(|(cached, prompt)| *cached > 0 && *prompt > 0)
-        .map(|(cached, prompt)| *cached as f64 / *prompt as f64)
-        .reduce(f64::max);
-    if let Some(fraction) = worst {
-        let (status, words) = if fraction > CACHED_FRACTION_MAX {
+    let limit = |prompt: u64| TEMPLATE_TOKENS_MAX.max(CACHED_FRACTION_MAX * prompt as f64);
+    let excess = |(cached, prompt): &(u64, u64)| *cached as f64 - limit(*prompt);
+    let cached = known.iter().filter(|(cached, _)| *cached > 0);
+    if let Some(worst) = cached.max_by(|one, other| excess(one).total_cmp(&excess(other))) {
+        let (status, words) = if excess(worst) > 0.0 {
             (Status::Invalid, "prompt tokens came from the server's cache, against the plan")
         } else {
             (Status::Valid, "a few prompt tokens before the nonce (the chat template) were cached")
         };
         validity.found(
             Finding::on(run, Check::PromptCache, status, words)
-                .seen(fraction, "", Format::Percent(1))
-                .against(CACHED_FRACTION_MAX, "", Format::Percent(0)),
+                .seen(worst.0 as f64, "tokens", Format::Fixed(0))
+                .against(limit(worst.1), "tokens", Format::Fixed(0)),
         );
     }
 }

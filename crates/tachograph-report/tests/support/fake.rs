@@ -205,6 +205,10 @@ fn identity(shape: &Shape) -> ServerIdentity {
     }
 }
 
+fn seen(identity: ServerIdentity, at: u64) -> Event {
+    Event::ServerSeen(ServerSeen { server: "main".to_owned(), identity, at_ns: InstantNs(at) })
+}
+
 /// Collects events.
 struct Tape {
     events: Vec<Recorded>,
@@ -243,11 +247,9 @@ fn seal(plan: &Plan, run: &Run, shape: &Shape, clock: &mut u64, noise: &mut Nois
             at_ns: at(clock),
         }));
     }
-    tape.harness(Event::ServerSeen(ServerSeen {
-        server: "main".to_owned(),
-        identity: identity(shape),
-        at_ns: at(clock),
-    }));
+    // What is loaded now belongs to the run before.
+    let stale = ServerIdentity { context_length: Some(77), ..identity(shape) };
+    tape.harness(seen(stale, *clock));
     let spawned = *clock;
     tape.harness(Event::ProcessSpawned(ProcessSpawned {
         agent: "analyst".to_owned(),
@@ -292,10 +294,14 @@ fn seal(plan: &Plan, run: &Run, shape: &Shape, clock: &mut u64, noise: &mut Nois
         }),
     }));
     tape.harness(conditions(*clock, start));
+    tape.harness(seen(identity(shape), *clock));
     let outcome = if completed { RunOutcome::Completed } else { RunOutcome::Failed };
     tape.harness(Event::RunFinished(RunFinished {
         outcome,
-        remarks: BTreeMap::new(),
+        remarks: (!completed)
+            .then(|| ("analyst".to_owned(), "its workflow ended early".to_owned()))
+            .into_iter()
+            .collect(),
         at_ns: at(clock),
     }));
     *clock += millis(50.0);
