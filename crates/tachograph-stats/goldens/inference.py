@@ -229,7 +229,125 @@ def two_samples(case):
          {"distance": float(test.statistic), "p_value": float(p_value), "exact": False})
 
 
+def changes(case):
+    for name, values in {
+        "one step": rounded(np.concatenate([RNG.normal(10, 1, 20), RNG.normal(13, 1, 25)])),
+        "two steps": rounded(np.concatenate([RNG.normal(0, 1, 15), RNG.normal(5, 1, 15), RNG.normal(1, 1, 15)])),
+        "spread": rounded(np.concatenate([RNG.normal(0, 0.3, 40), RNG.normal(0, 4, 40)])),
+    }.items():
+        x, n = np.array(values), len(values)
+        # More than a third: then there is only one split.
+        least = n // 3 + 1
+        best = {}
+        for exponent in (1, 2):
+            away = np.abs(x[:, None] - x[None, :]) ** exponent
+            scores = []
+            for at in range(least, n - least + 1):
+                a, b = away[:at, :at], away[at:, at:]
+                if exponent == 1:
+                    within = a.sum() / (at * (at - 1)) + b.sum() / ((n - at) * (n - at - 1))
+                else:
+                    # The plain means, zeros included: exactly the squared gap.
+                    within = a.mean() + b.mean()
+                scores.append(at * (n - at) / n * (2 * away[:at, at:].mean() - within))
+            best[exponent] = (least + int(np.argmax(scores)), float(max(scores)))
+        # The split of the mean variant is the one of the largest |t|.
+        t = [abs(st.ttest_ind(x[:at], x[at:]).statistic) for at in range(least, n - least + 1)]
+        assert best[2][0] == least + int(np.argmax(t))
+        case("first_split", name, "numpy over all pairs; split agrees with scipy.stats.ttest_ind",
+             {"values": values, "segment_min": least}, {"distribution": best[1], "mean": best[2]})
+
+
+def reml(starts):
+    """REML by dense matrices: another route than the recursion of the Rust code."""
+    y = np.concatenate([r for s in starts for r in s])
+    n = len(y)
+    start = np.repeat(np.arange(len(starts)), [sum(map(len, s)) for s in starts])
+    run = np.repeat(np.arange(sum(map(len, starts))), [len(r) for s in starts for r in s])
+    same = [(start[:, None] == start).astype(float), (run[:, None] == run).astype(float), np.eye(n)]
+    ones = np.ones(n)
+
+    def fit(v):
+        inverse = np.linalg.inv(sum(c * m for c, m in zip(v, same)))
+        weight = inverse @ ones
+        p = inverse - np.outer(weight, weight) / weight.sum()
+        py = p @ y
+        value = -np.linalg.slogdet(inverse)[1] + math.log(weight.sum()) + y @ py
+        gradient = np.array([np.trace(p @ m) - py @ m @ py for m in same])
+        information = np.array([[np.trace(p @ a @ p @ b) for b in same] for a in same])
+        return value, gradient, information, weight @ y / weight.sum(), 1 / math.sqrt(weight.sum())
+
+    best = None
+    for free in ([0, 1, 2], [0, 2], [1, 2], [2]):
+        v = np.zeros(3)
+        v[free] = np.var(y) / len(free)
+        for _ in range(500):
+            value, gradient, information, _, _ = fit(v)
+            step = -np.linalg.solve(information[np.ix_(free, free)], gradient[free])
+            size = 1.0
+            while np.any(v[free] + size * step <= 0) and size > 1e-9:
+                size /= 2
+            v[free] = v[free] + size * step
+            if np.abs(step).max() < 1e-14 * v.max() or size <= 1e-9:
+                break
+        value = fit(v)[0]
+        if best is None or value < best[0] - 1e-10:
+            best = (value, v.copy(), *fit(v)[3:])
+    return best[1:], same, y
+
+
+def nested(case):
+    for name, sizes, spread in [
+        ("balanced", [[4, 4, 4]] * 4, (3, 2, 1)),
+        ("unbalanced", [[3, 5], [2, 4, 6], [8], [3, 3, 2]], (2, 1, 1)),
+        ("starts alike", [[3, 3], [3, 3], [3, 3]], (0, 3, 1)),
+        ("runs alike", [[5, 5, 5], [5, 4, 5], [5, 5, 3]], (3, 0, 2)),
+        ("calls only", [[4, 4], [4, 4], [4, 4]], (0, 0, 1)),
+    ]:
+        starts = []
+        for runs in sizes:
+            centre = RNG.normal(100, spread[0]) if spread[0] else 100
+            starts.append([rounded(RNG.normal(centre + spread[1] * RNG.normal(), spread[2], k)) for k in runs])
+        (v, mean, error), same, y = reml(starts)
+        given = {"starts": starts}
+        case("nested_reml", name, "numpy: REML by dense matrices and Fisher scoring", given,
+             {"mean": float(mean), "sd": [math.sqrt(max(0.0, float(x))) for x in v], "error": error})
+        # Moments: expected sums of squares as traces of the projections.
+        n = len(y)
+        onto = [np.full((n, n), 1 / n)] + [m / m.sum(1) for m in same[:2]] + [np.eye(n)]
+        forms = [onto[1] - onto[0], onto[2] - onto[1], onto[3] - onto[2]]
+        expected = np.array([[np.trace(q @ m) for m in same] for q in forms])
+        moments = np.linalg.solve(expected, [y @ q @ y for q in forms])
+        case("nested_moments", name, "numpy: sums of squares equated to their traces", given,
+             {"mean": float(y.mean()), "sd": [math.sqrt(max(0.0, float(x))) for x in moments]})
+        if name == "balanced":
+            import pandas as pd
+            import statsmodels.formula.api as smf
+            frame = pd.DataFrame({
+                "y": y, "start": np.argmax(same[0], 1), "run": np.argmax(same[1], 1)})
+            theirs = smf.mixedlm("y ~ 1", frame, groups="start", re_formula="1",
+                                 vc_formula={"run": "0 + C(run)"}).fit(reml=True)
+            found = [theirs.cov_re.iloc[0, 0], theirs.vcomp[0], theirs.scale]
+            assert np.allclose(found, v, rtol=2e-3), (found, v)
+
+
+def covariates(case):
+    import statsmodels.api as sm
+    for name, n in [("three", 3), ("nine", 9), ("forty", 40)]:
+        x = rounded(RNG.normal(0.05, 0.1, n))
+        y = rounded(np.array(x) * 0.8 + 0.02 + RNG.normal(0, 0.01, n))
+        fit = sm.OLS(y, sm.add_constant(np.array(x))).fit()
+        low, high = fit.conf_int()[0], fit.conf_int()[1]
+        case("adjusted_difference", name, "statsmodels OLS", {"differences": y, "covariate": x},
+             {"unadjusted": float(np.mean(y)), "adjusted": float(fit.params[0]), "slope": float(fit.params[1]),
+              "interval": [float(v) for v in low], "slope_interval": [float(v) for v in high],
+              "t": float(fit.tvalues[0]), "p_value": float(fit.pvalues[0])})
+
+
 def add_all(case):
+    changes(case)
+    nested(case)
+    covariates(case)
     two_samples(case)
     selection(case)
     stopping(case)

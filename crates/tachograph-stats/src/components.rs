@@ -1,4 +1,12 @@
-//! Where variation comes from: between runs or within them.
+//! Where variation comes from: server starts, runs or calls.
+
+mod likelihood;
+mod nested;
+
+pub use nested::{
+    ComponentError, ComponentMethod, LevelCosts, NestedComponents, OptimalRepetitions,
+    nested_components,
+};
 
 use crate::anova::one_way_f;
 use crate::distribution::f_upper_quantile;

@@ -27,7 +27,9 @@
 //! | effect sizes, spread | [`hedges_g`], [`cliffs_delta`], [`brown_forsythe`] |
 //! | many comparisons | [`holm`], [`benjamini_hochberg`], [`dunnett()`] |
 //! | drift over the runs | [`mann_kendall`], [`autocorrelation`] |
-//! | runs against calls | [`variance_components`] |
+//! | changes and warm-up | [`change_points`], [`steady_state`] |
+//! | ratio at equal output length | [`adjusted_log_ratio`] |
+//! | server starts, runs, calls | [`variance_components`], [`nested_components`] |
 //! | the best of many | [`shrink`], [`best_subset`], [`confirmation_plan`] |
 //! | how many blocks | [`PairedDesign`] |
 //! | when to stop | [`StoppingRule`]: [`GroupSequential`], [`ConfidenceSequence`] |
@@ -35,7 +37,9 @@
 mod adjust;
 mod anova;
 mod bootstrap;
+mod change;
 mod components;
+mod covariate;
 mod describe;
 mod distribution;
 mod dunnett;
@@ -73,7 +77,15 @@ pub use bootstrap::{
     BCA_RUNS_MIN, BcaEstimate, BcaInterval, BootstrapError, Resampling, StudentisedEstimate,
     bca_interval, bca_mean, bca_over_runs, studentised_mean,
 };
-pub use components::{VarianceComponents, variance_components};
+pub use change::{
+    ChangeError, ChangeOf, ChangePoint, ChangeSearch, Segment, SteadyState, Warming, change_points,
+    steady_state,
+};
+pub use components::{
+    ComponentError, ComponentMethod, LevelCosts, NestedComponents, OptimalRepetitions,
+    VarianceComponents, nested_components, variance_components,
+};
+pub use covariate::{AdjustedDifference, CovariateError, adjusted_difference, adjusted_log_ratio};
 pub use describe::{CvError, CvEstimate, Summary, cv_estimate};
 pub use distribution::{
     f_upper_tail, normal_two_sided, normal_upper_quantile, normal_upper_tail, t_critical,

@@ -11,6 +11,7 @@ mod goldens {
     pub(crate) mod design;
     pub(crate) mod estimate;
     pub(crate) mod law;
+    pub(crate) mod levels;
     pub(crate) mod pair;
 }
 
@@ -26,6 +27,7 @@ pub(crate) const CLOSE: f64 = 1e-9;
 /// Methods that have a test; the file may hold no other and must hold each.
 const METHODS: &[&str] = &[
     "adjust",
+    "adjusted_difference",
     "autocorrelation",
     "bca_interval",
     "bca_mean",
@@ -45,6 +47,7 @@ const METHODS: &[&str] = &[
     "factorial",
     "fences",
     "fieller",
+    "first_split",
     "group_sequential",
     "gupta",
     "harrell_davis",
@@ -55,6 +58,8 @@ const METHODS: &[&str] = &[
     "mann_kendall",
     "mann_whitney",
     "mean",
+    "nested_moments",
+    "nested_reml",
     "normal_quantile",
     "normal_tail",
     "paired_ratio",
