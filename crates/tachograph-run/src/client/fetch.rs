@@ -167,6 +167,10 @@ impl Stream for rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
     }
 }
 
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(clippy::unnecessary_wraps, reason = "a TLS handshake can be refused")
+)]
 fn open(endpoint: &Endpoint, socket: TcpStream) -> io::Result<Box<dyn Stream>> {
     #[cfg(feature = "tls")]
     if endpoint.is_tls() {

@@ -42,6 +42,10 @@ pub(crate) enum Transport {
 
 impl Transport {
     /// Takes a socket that is connecting to `endpoint`.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unnecessary_wraps, reason = "a TLS handshake can be refused")
+    )]
     pub(crate) fn new(socket: TcpStream, endpoint: &Endpoint) -> io::Result<Self> {
         #[cfg(feature = "tls")]
         if endpoint.is_tls() {

@@ -78,11 +78,15 @@ fn llama(args: &ServeArgs) -> Result<LlamaConfig, Failure> {
         let message = format!("--set {name} is for the simulated engine; this one is real");
         return Err(Failure::new(Exit::Usage, message));
     }
-    let mut config = match (&args.llama_server, &args.gguf) {
-        (Some(path), Some(gguf)) => {
-            LlamaConfig::new(LlamaProgram::Server { path: path.clone() }, gguf.clone())
-        }
-        (server, gguf) => installed(args.cache.as_deref(), server.as_deref(), gguf.as_deref())?,
+    // With a model of the user's, a llama-server of the user's needs no Python.
+    let server = match (&args.llama_server, &args.gguf) {
+        (Some(path), _) => Some(LlamaProgram::Server { path: path.clone() }),
+        (None, Some(_)) => std::env::var_os("PATH").and_then(|path| LlamaProgram::on_path(&path)),
+        (None, None) => None,
+    };
+    let mut config = match (server, &args.gguf) {
+        (Some(program), Some(gguf)) => LlamaConfig::new(program, gguf.clone()),
+        (server, gguf) => installed(args.cache.as_deref(), server, gguf.as_deref())?,
     };
     config.threads = args.threads;
     config.num_parallel = usize::try_from(args.parallel).map_err(|error| Failure::usage(&error))?;
@@ -94,21 +98,18 @@ fn llama(args: &ServeArgs) -> Result<LlamaConfig, Failure> {
 /// Returns the installed engine and model, with the given parts replaced.
 fn installed(
     cache: Option<&Path>,
-    server: Option<&Path>,
+    server: Option<LlamaProgram>,
     gguf: Option<&Path>,
 ) -> Result<LlamaConfig, Failure> {
-    let files = engine::installed(cache, |line| note(line))?;
-    let program = match server {
-        Some(path) => LlamaProgram::Server { path: path.to_path_buf() },
-        None => LlamaProgram::Python { python: files.python },
-    };
-    Ok(match gguf {
-        Some(gguf) => LlamaConfig::new(program, gguf.to_path_buf()),
-        None => LlamaConfig {
-            model_sha256: Some(files.model_sha256),
-            ..LlamaConfig::new(program, files.model)
-        },
-    })
+    let mut config = engine::installed(cache, |line| note(line))?.config();
+    if let Some(program) = server {
+        config.program = program;
+    }
+    if let Some(gguf) = gguf {
+        config.model = gguf.to_path_buf();
+        config.model_sha256 = None;
+    }
+    Ok(config)
 }
 
 #[cfg(test)]
