@@ -6,6 +6,8 @@
 //!
 //! Does not: build or run anything but `git ls-files`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

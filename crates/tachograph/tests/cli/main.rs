@@ -2,6 +2,8 @@
 //!
 //! The server is the simulated one, set so fast that a study takes a second.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod bad_input;
 mod interrupted;
 mod straight_line;
