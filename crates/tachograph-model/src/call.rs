@@ -181,11 +181,22 @@ impl CallRecord {
             .collect()
     }
 
-    /// Returns whether usage and chunks cannot both be right: fewer tokens than
-    /// content chunks, or none beside some text.
-    pub fn usage_contradicts_chunks(&self) -> bool {
+    /// Returns the limit of output tokens that the request set, if it set one.
+    pub fn token_limit(&self) -> Option<u64> {
+        let request: serde_json::Value = serde_json::from_str(&self.sent.request).ok()?;
+        ["/options/num_predict", "/max_tokens", "/max_completion_tokens"]
+            .iter()
+            .find_map(|place| request.pointer(place)?.as_u64())
+    }
+
+    /// Returns whether the server's count of output tokens cannot be right: it is
+    /// smaller than the number of content chunks, or larger than the limit that
+    /// the request set.
+    pub fn usage_is_contradicted(&self) -> bool {
         let n_content = self.content_chunks().count() as u64;
-        self.finished.usage.output_tokens.is_some_and(|tokens| tokens < n_content)
+        self.finished.usage.output_tokens.is_some_and(|tokens| {
+            tokens < n_content || self.token_limit().is_some_and(|limit| tokens > limit)
+        })
     }
 }
 
@@ -324,7 +335,13 @@ mod tests {
         call.finished.usage.output_tokens = None;
         assert_eq!(call.output_tokens(), OutputTokens::Chunks(4));
         call.finished.usage.output_tokens = Some(3);
-        assert!(call.usage_contradicts_chunks());
+        assert!(call.usage_is_contradicted(), "fewer tokens than content chunks");
+        call.finished.usage.output_tokens = Some(6);
+        assert!(!call.usage_is_contradicted());
+        call.sent.request = r#"{"max_tokens":5}"#.to_owned();
+        assert!(call.usage_is_contradicted(), "more tokens than the limit");
+        call.sent.request = r#"{"options":{"num_predict":6}}"#.to_owned();
+        assert!(!call.usage_is_contradicted());
     }
 
     #[test]

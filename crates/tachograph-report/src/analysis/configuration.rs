@@ -70,7 +70,7 @@ impl TokenCounts {
             } else {
                 counts.n_by_chunks += 1;
             }
-            counts.n_contradictions += u64::from(call.usage_contradicts_chunks);
+            counts.n_contradictions += u64::from(call.usage_is_contradicted);
         }
         counts
     }

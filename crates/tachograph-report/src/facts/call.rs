@@ -65,7 +65,7 @@ pub struct CallFacts {
     /// Content chunks that share a read with the one before.
     pub n_coalesced: usize,
     /// Whether usage and chunks cannot both be right.
-    pub usage_contradicts_chunks: bool,
+    pub usage_is_contradicted: bool,
     /// What is wrong with the answer, if anything.
     pub degeneracy: Option<Degeneracy>,
     /// The digest of the answer's text.
@@ -173,7 +173,7 @@ impl CallFacts {
             output_tokens_by_server: matches!(tokens, OutputTokens::Server(_)),
             n_content_chunks: call.content_chunks().count(),
             n_coalesced: call.n_coalesced(),
-            usage_contradicts_chunks: call.usage_contradicts_chunks(),
+            usage_is_contradicted: call.usage_is_contradicted(),
             degeneracy: degeneracy(call),
             output_sha256: finished.output_sha256,
             parity_sha256: call.sent.parity_sha256,

@@ -209,7 +209,7 @@ fn reconciliation(writer: &mut Writer<'_>) {
         caption: text(
             "Who counts tokens. Where a server gives no usage, pieces of output stand in for \
              tokens, which they need not be. A call is contradictory if the server counts fewer \
-             tokens than pieces.",
+             tokens than pieces, or more than the limit of the request.",
         ),
         columns: vec![
             (text("configuration"), Align::Left),

@@ -190,9 +190,9 @@ fn tokens(validity: &mut Validity, run: &RunFacts) {
     if completed().any(|call| call.output_tokens_by_server) {
         validity.looked(Check::TokenMismatch, 1);
     }
-    let n_wrong = completed().filter(|call| call.usage_contradicts_chunks).count();
+    let n_wrong = completed().filter(|call| call.usage_is_contradicted).count();
     if n_wrong > 0 {
-        let words = "the server counted fewer output tokens than content chunks that it sent";
+        let words = "the server counted fewer output tokens than pieces that it sent, or more than the limit";
         validity.found(Finding::on(run, Check::TokenMismatch, Status::Suspect, words).seen(
             n_wrong as f64,
             "calls",

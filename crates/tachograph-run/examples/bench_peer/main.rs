@@ -145,8 +145,7 @@ struct Totals {
     n_chunks: u64,
     n_events: u64,
     usage_tokens: u64,
-    n_usage_above_limit: u32,
-    n_usage_below_chunks: u32,
+    n_usage_contradicted: u32,
     n_multi_token: u32,
 }
 
@@ -170,13 +169,11 @@ impl Totals {
         self.n_chunks += n_content;
         let usage = record.finished.usage.output_tokens;
         self.usage_tokens += usage.unwrap_or(0);
-        self.n_usage_below_chunks += u32::from(record.usage_contradicts_chunks());
-        // A server that was told the limit cannot have generated more.
-        let is_above = usage.is_some_and(|tokens| tokens > u64::from(arguments.n_tokens));
-        self.n_usage_above_limit += u32::from(is_above);
+        let is_contradicted = record.usage_is_contradicted();
+        self.n_usage_contradicted += u32::from(is_contradicted);
         self.n_multi_token +=
-            u32::from(!is_above && usage.is_some_and(|tokens| tokens > n_content));
-        if is_above {
+            u32::from(!is_contradicted && usage.is_some_and(|tokens| tokens > n_content));
+        if is_contradicted {
             record.finished.usage.output_tokens = None;
         }
         self.ttft_ms.extend(record.ttft().map(DurationNs::as_millis));
@@ -210,8 +207,7 @@ impl Totals {
             "usage_tokens": self.usage_tokens,
             "tok_per_s": self.n_chunks as f64 / wall_s,
             "flags": {
-                "usage_above_max_tokens": self.n_usage_above_limit,
-                "usage_below_chunks": self.n_usage_below_chunks,
+                "usage_contradicted": self.n_usage_contradicted,
                 "several_tokens_per_chunk": self.n_multi_token,
             },
             "events_kept": self.n_events,

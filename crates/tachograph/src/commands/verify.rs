@@ -158,6 +158,9 @@ impl Verdict {
         });
         match self.wrong.len() {
             0 => format!("verified: {evidence}; {report}{root}"),
+            _ if self.exit() == Exit::Partial => {
+                format!("not finished, and nothing changed so far: {evidence}; {report}")
+            }
             1 => format!("NOT verified: 1 deviation; {evidence}; {report}"),
             n => format!("NOT verified: {n} deviations; {evidence}; {report}"),
         }
