@@ -7,7 +7,7 @@
 
 use crate::distribution::{normal_upper_quantile, normal_upper_tail};
 use crate::quantile::interpolate;
-use crate::random::Chooser;
+use crate::random::{Chooser, SHORT_MAX};
 use crate::sample::moments;
 use crate::{Confidence, Interval, Sample};
 
@@ -18,7 +18,7 @@ pub const BCA_RUNS_MIN: usize = 10;
 /// How to resample. Recorded beside the result, since it decides its bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resampling {
-    /// The seed of the `ChaCha8` stream.
+    /// The seed of the `ChaCha8` stream; how draws follow from it is promised.
     pub seed: u64,
     /// How many resamples, from 100 to 10,000,000.
     pub resamples: usize,
@@ -106,12 +106,24 @@ pub fn bca_mean(
     let scale = 1.0 / n as f64;
     // Sums of values near 1e300 could overflow: those are scaled first.
     let huge = sample.min().abs().max(sample.max().abs()) > f64::MAX * scale;
+    if n as u64 <= SHORT_MAX && !huge {
+        // As long as there are 16-bit numbers: then no index needs a check.
+        let mut table = vec![0.0; 1 << 16];
+        table[..n].copy_from_slice(values);
+        let table: Box<[f64; 1 << 16]> = table.try_into().expect("the length is right");
+        let mut indices = vec![0; n];
+        let resampled = |chooser: &mut Chooser| {
+            chooser.fill_short(n, &mut indices);
+            Ok(sum_at(&table, &indices) / n as f64)
+        };
+        return bca(mean, &leave_one_out, resampled, resampling, confidence);
+    }
+    let mut indices = vec![0; n];
+    let unit = if huge { scale } else { 1.0 };
     let resampled = |chooser: &mut Chooser| {
-        if huge {
-            Ok((0..n).map(|_| values[chooser.index(n)] * scale).sum())
-        } else {
-            Ok((0..n).map(|_| values[chooser.index(n)]).sum::<f64>() / n as f64)
-        }
+        chooser.fill(n, &mut indices);
+        let sum: f64 = indices.iter().map(|&index| values[index as usize] * unit).sum();
+        Ok(if huge { sum } else { sum / n as f64 })
     };
     bca(mean, &leave_one_out, resampled, resampling, confidence)
 }
@@ -157,14 +169,29 @@ pub fn bca_over_runs(
         }
         jackknife.push(finite(statistic(&pooled))?);
     }
+    let mut indices = vec![0; n];
     let resampled = |chooser: &mut Chooser| {
         pooled.clear();
-        for _ in 0..n {
-            pooled.extend_from_slice(runs[chooser.index(n)].values());
+        chooser.fill(n, &mut indices);
+        for &index in &indices {
+            pooled.extend_from_slice(runs[index as usize].values());
         }
         finite(statistic(&pooled))
     };
     bca(estimate, &jackknife, resampled, resampling, confidence)
+}
+
+/// Sums the values at the indices, in eight partial sums so that additions overlap.
+fn sum_at(table: &[f64; 1 << 16], indices: &[u16]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (eights, rest) = indices.as_chunks::<8>();
+    for eight in eights {
+        for (sum, &index) in sums.iter_mut().zip(eight) {
+            *sum += table[usize::from(index)];
+        }
+    }
+    let rest: f64 = rest.iter().map(|&index| table[usize::from(index)]).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn bca(
@@ -179,7 +206,7 @@ fn bca(
     for _ in 0..resampling.resamples {
         replicates.push(resampled(&mut chooser)?);
     }
-    replicates.sort_by(f64::total_cmp);
+    replicates.sort_unstable_by(f64::total_cmp);
     let found = bca_interval(estimate, &replicates, jackknife, confidence)?;
     Ok(BcaEstimate {
         n: jackknife.len(),
@@ -214,7 +241,7 @@ pub fn bca_interval(
 ) -> Result<BcaInterval, BootstrapError> {
     let level = confidence.level();
     let mut sorted = replicates.to_vec();
-    sorted.sort_by(f64::total_cmp);
+    sorted.sort_unstable_by(f64::total_cmp);
     let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else {
         return Err(BootstrapError::Degenerate);
     };
@@ -247,7 +274,7 @@ pub fn bca_interval(
 
 fn acceleration(jackknife: &[f64]) -> f64 {
     let mut sorted = jackknife.to_vec();
-    sorted.sort_by(f64::total_cmp);
+    sorted.sort_unstable_by(f64::total_cmp);
     if sorted.is_empty() {
         return 0.0;
     }
@@ -308,17 +335,24 @@ pub fn studentised_mean(
         return Ok(StudentisedEstimate { n, mean, interval, resampling });
     }
     let mut chooser = Chooser::new(resampling.seed);
-    let mut drawn = vec![0.0; n];
+    // In units of the spread about the mean, so that no square leaves the range.
+    let spread = mean_distance(values, mean);
+    let centred: Vec<f64> = values.iter().map(|x| (x - mean) / spread).collect();
+    let (mut indices, mut drawn) = (vec![0; n], vec![0.0; n]);
     let mut pivots = Vec::with_capacity(resampling.resamples);
     for _ in 0..resampling.resamples {
-        drawn.fill_with(|| values[chooser.index(n)]);
-        drawn.sort_by(f64::total_cmp);
-        let (resampled, sd) = moments(&drawn);
-        let error = sd.unwrap_or(0.0) / (n as f64).sqrt();
-        let gap = resampled - mean;
+        chooser.fill(n, &mut indices);
+        for (value, &index) in drawn.iter_mut().zip(&indices) {
+            *value = centred[index as usize];
+        }
+        let gap = drawn.iter().sum::<f64>() / n as f64;
+        // Equal values have no spread, whatever rounding makes of their mean.
+        let constant = drawn.iter().all(|x| x.total_cmp(&drawn[0]).is_eq());
+        let squares: f64 = drawn.iter().map(|x| (x - gap) * (x - gap)).sum();
+        let error = if constant { 0.0 } else { (squares / (n - 1) as f64 / n as f64).sqrt() };
         pivots.push(if gap == 0.0 { 0.0 } else { gap / error });
     }
-    pivots.sort_by(f64::total_cmp);
+    pivots.sort_unstable_by(f64::total_cmp);
     let half = confidence.alpha() / 2.0;
     let (first, last) = (interpolate(&pivots, half), interpolate(&pivots, 1.0 - half));
     if !first.is_finite() || !last.is_finite() {
@@ -330,6 +364,11 @@ pub fn studentised_mean(
         confidence: level,
     };
     Ok(StudentisedEstimate { n, mean, interval, resampling })
+}
+
+/// The largest distance from the mean, above 0 for values that differ.
+fn mean_distance(values: &[f64], mean: f64) -> f64 {
+    values.iter().fold(f64::MIN_POSITIVE, |most, x| most.max((x - mean).abs()))
 }
 
 fn check(n: usize, resampling: Resampling) -> Result<(), BootstrapError> {

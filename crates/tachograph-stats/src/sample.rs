@@ -76,7 +76,7 @@ impl Sample {
     /// Makes a sample of values that are known to be finite and not empty.
     pub(crate) fn from_finite(values: Vec<f64>) -> Self {
         let mut sorted = values.clone();
-        sorted.sort_by(f64::total_cmp);
+        sorted.sort_unstable_by(f64::total_cmp);
         let (mean, sd) = moments(&sorted);
         Self { values, sorted, mean, sd }
     }
