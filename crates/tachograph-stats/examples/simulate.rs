@@ -175,14 +175,17 @@ fn coverage(table: &Table) {
             "20 % trimmed mean (symmetric populations)",
             1,
             Box::new(|s, p| {
-                let symmetric = !matches!(p, Population::Lognormal);
-                let found = trimmed_mean_estimate(s, 0.2, CONFIDENCE).ok().filter(|_| symmetric)?;
+                let found = trimmed_mean_estimate(s, 0.2, CONFIDENCE).ok()?;
                 Some(found.interval.contains(p.mean()))
             }),
         ),
     ];
     for (name, divisor, covers) in &intervals {
         for (title, population) in Population::ALL {
+            // Elsewhere it estimates another thing than the mean.
+            if name.contains("symmetric") && matches!(population, Population::Lognormal) {
+                continue;
+            }
             let mut line = format!("| {name} | {title} |");
             for n in [3, 5, 10, 30] {
                 let mut refused = 0_u32;
@@ -193,14 +196,12 @@ fn coverage(table: &Table) {
                         false
                     })
                 });
-                line += &if refused > 0 {
-                    format!(
-                        " refused {:.0} % |",
-                        f64::from(refused) * 100.0 / f64::from((table.trials / divisor).max(100))
-                    )
+                let cell = if refused > 0 {
+                    "refused".to_owned()
                 } else {
-                    format!(" {:.1} ± {:.1} |", 100.0 * rate, 100.0 * error)
+                    format!("{:.1} ± {:.1}", 100.0 * rate, 100.0 * error)
                 };
+                line = format!("{line} {cell} |");
             }
             println!("{line}");
         }
@@ -381,7 +382,7 @@ fn peeking(table: &Table) {
     let sequence = ConfidenceSequence::tuned_for(20, CONFIDENCE).unwrap();
     let always = |n_blocks_most| StoppingRule::AlwaysValid { sequence, n_blocks_most };
     for (title, p) in Population::ALL {
-        table.row(&format!("t test after every block, 2 to 100, {title}"), "none", 20, |w| {
+        table.row(&format!("t test after every block, 2 to 100, {title}"), "none", 50, |w| {
             let logs = w.blocks(100, 1.0, 0.05, p);
             (2..=100).any(|n| {
                 let part = |sample: &Sample| Sample::new(&sample.values()[..n]).unwrap();
@@ -429,7 +430,7 @@ fn peeking(table: &Table) {
     let stopping = always(100);
     table.row(
         "confidence sequence: power at ratio 1.03, spread 5 %, up to 100 blocks",
-        "",
+        "-",
         20,
         |w| stops(&stopping, &w.blocks(100, 1.03, 0.05, Population::Normal), &rule, &differs),
     );

@@ -279,8 +279,8 @@ fn gupta_critical(n_arms: usize, df: f64, confidence: Confidence) -> f64 {
     let missed = |h: f64| {
         mean_over_scale(df, h, |s| {
             let (mut sum, mut weights) = (0.0, 0.0);
-            for index in -68_i32..=68 {
-                let z = f64::from(index) / 8.0;
+            for index in -34_i32..=34 {
+                let z = f64::from(index) / 4.0;
                 let weight = (-0.5 * z * z).exp();
                 let ln_kept = others * (-normal_upper_tail(z + h * s)).ln_1p();
                 sum += weight * -ln_kept.exp_m1();

@@ -158,7 +158,7 @@ fn looks_must_ascend() {
     assert_eq!(found, Err(StoppingError::Confidence { level: 0.7 }));
     // A single look is the plain test.
     let plan = GroupSequential::new(&[12], Spending::OBrienFleming, CONFIDENCE).unwrap();
-    assert!((plan.looks()[0].nominal_p - 0.05).abs() < 1e-15);
+    assert!((plan.looks()[0].nominal_p - 0.05).abs() < 1e-12);
     // A look after 2 of 10,000 blocks cannot stop anything, and says so.
     let plan = GroupSequential::new(&[2, 10_000], Spending::OBrienFleming, CONFIDENCE).unwrap();
     let found =

@@ -1,7 +1,8 @@
 //! Planned looks that share one error rate.
 
 use super::StoppingError;
-use crate::distribution::{normal_upper_quantile, normal_upper_tail, solve_decreasing};
+use crate::distribution::{normal_upper_quantile, normal_upper_tail};
+use crate::dunnett::falling_root;
 use crate::{Confidence, PairedDesign};
 
 /// How the error rate is shared out over the looks.
@@ -211,8 +212,9 @@ impl Path {
         if spent < INCREMENT_MIN {
             return alone;
         }
-        // Relative to the target, so that a tiny one is met to all its digits.
-        solve_decreasing((0.0, alone), alone * 0.9, |z| (self.beyond(t, z) / half - 1.0, 0.0))
+        // On logarithms, where the tail is nearly a parabola and a tiny target keeps
+        // all its digits.
+        falling_root(|z| (self.beyond(t, z) / half).max(1e-300).ln())
     }
 
     /// Goes on to `t` between the boundaries.
