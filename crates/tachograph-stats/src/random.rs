@@ -244,6 +244,28 @@ mod tests {
         assert_eq!(ranges.map(drawn), expected);
     }
 
+    /// The bulk draws are those of the method written out, word by word.
+    #[test]
+    fn short_draws_are_lemires() {
+        for n in [3_u32, 1000, 2731, 4095] {
+            let mut generator = ChaCha8Rng::seed_from_u64(5);
+            let mut expected = Vec::new();
+            while expected.len() < 3000 {
+                let mut pair = [0; 2 * WORDS];
+                generator.fill_bytes(&mut pair);
+                for word in pair.as_chunks::<2>().0 {
+                    let product = u32::from(u16::from_le_bytes(*word)) * n;
+                    if product % 65_536 >= 65_536 % n {
+                        expected.push(u16::try_from(product / 65_536).unwrap());
+                    }
+                }
+            }
+            let mut drawn = [0; 3000];
+            Chooser::new(5).fill_short(usize::try_from(n).unwrap(), &mut drawn);
+            assert_eq!(drawn[..], expected[..3000], "{n}");
+        }
+    }
+
     /// Draws do not depend on how they are divided over calls.
     #[test]
     fn short_draws_come_in_order() {
