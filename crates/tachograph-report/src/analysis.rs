@@ -12,7 +12,7 @@ pub(crate) mod drift;
 pub(crate) mod sensitivity;
 pub(crate) mod timeline;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tachograph_model::digest::Digest;
 use tachograph_model::environment::Environment;
@@ -51,6 +51,9 @@ pub struct Analysis {
     pub(crate) plan_text_sha256: Option<Digest>,
     pub(crate) rule: DecisionRule,
     pub(crate) n_planned: usize,
+    /// What each agent called itself, by the agent's name; more than one where
+    /// runs differ.
+    pub(crate) implementations: BTreeMap<String, BTreeSet<String>>,
     pub(crate) runs: Vec<RunRow>,
     pub(crate) sets: BTreeMap<String, Vec<usize>>,
     /// The worst status of the runs of each set.
@@ -197,6 +200,7 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
             .flat_map(|run| &run.agents)
             .flat_map(|agent| agent.skipped.clone())
             .collect(),
+        implementations: implementations(&facts),
         timeline: Timeline::of(&facts),
         deviations: deviation::list(head, &facts),
         trend,
@@ -206,6 +210,15 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         configurations,
         runs,
     }
+}
+
+fn implementations(facts: &[&RunFacts]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for agent in facts.iter().flat_map(|run| &run.agents) {
+        let names = found.entry(agent.name.clone()).or_default();
+        names.extend(agent.implementation.clone());
+    }
+    found
 }
 
 impl Analysis {

@@ -185,6 +185,10 @@ fn implementations(writer: &mut Writer<'_>) {
         if let Some(command) = &agent.command {
             line = line.text("; it is executed as ").code(command.join(" "));
         }
+        let names = writer.analysis.implementations.get(&agent.name).into_iter().flatten();
+        for name in names {
+            line = line.text("; it calls itself ").code(name);
+        }
         items.push(line.text("."));
     }
     writer.list(items);
