@@ -1,10 +1,14 @@
 //! A server on loopback that does what a test says, and remembers what it was sent.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tachograph_run::client::Endpoint;
+
+/// For how long a script waits for its client before it fails.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One connection, as the script sees it.
 pub(crate) struct Connection {
@@ -24,9 +28,9 @@ impl Connection {
                 return Some(String::from_utf8(request).unwrap());
             }
             let mut buffer = vec![0; 65_536];
-            match self.stream.read(&mut buffer) {
-                Ok(0) | Err(_) => return None,
-                Ok(n_bytes) => self.pending.extend_from_slice(&buffer[..n_bytes]),
+            match self.read(&mut buffer) {
+                Some(0) | None => return None,
+                Some(n_bytes) => self.pending.extend_from_slice(&buffer[..n_bytes]),
             }
         }
     }
@@ -58,7 +62,24 @@ impl Connection {
     /// Reads and drops everything until the client has closed the connection.
     pub(crate) fn await_silence(&mut self) {
         let mut buffer = vec![0; 65_536];
-        while self.stream.read(&mut buffer).is_ok_and(|n_bytes| n_bytes > 0) {}
+        while self.read(&mut buffer).is_some_and(|n_bytes| n_bytes > 0) {}
+    }
+
+    /// Reads some bytes; `None` when the connection was reset.
+    ///
+    /// # Panics
+    ///
+    /// If nothing comes for so long that the client must have forgotten the connection.
+    fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        match self.stream.read(buffer) {
+            Ok(n_bytes) => Some(n_bytes),
+            Err(error) => {
+                let is_late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                assert!(!is_late, "the client neither wrote nor closed within {PATIENCE:?}");
+                None
+            }
+        }
     }
 
     /// Ends the connection, with everything that was sent delivered.
