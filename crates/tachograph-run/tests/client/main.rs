@@ -420,20 +420,20 @@ fn a_long_request_is_written_in_full_while_the_server_takes_its_time() {
 
 #[test]
 fn an_early_refusal_of_a_long_request_is_heard() {
-    let (heard, refusal_was_heard) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let server = Server::start(1, move |_, connection| {
         let head = connection.some();
         assert!(head.starts_with(b"POST"));
         connection.send(answer("413 Too Large", "application/json", "{\"error\":\"too long\"}"));
         // Read no further, so that the request cannot be written in full.
-        refusal_was_heard.recv().unwrap();
+        receiver.recv().unwrap();
         connection.await_silence();
     });
     let body = "x".repeat(32 * 1_024 * 1_024);
     let mut client = Client::new(Stop::new().unwrap()).unwrap();
     let spec = CallSpec { body, ..keepalive_spec(&server.endpoint, 0) };
     let record = client.call(spec, &mut |_| {});
-    heard.send(()).unwrap();
+    sender.send(()).unwrap();
     // The rest of the request was never sent, so the connection is not kept.
     server.join();
     drop(client);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tachograph_run::client::Endpoint;
 
 /// For how long a script waits for its client before it fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One connection, as the script sees it.
 pub(crate) struct Connection {
