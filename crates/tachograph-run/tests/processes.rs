@@ -69,16 +69,18 @@ fn main() -> ExitCode {
     }
     // libtest's own flags are of no concern here.
     let filter = arguments.iter().find(|word| !word.starts_with('-'));
-    let mut failed = 0;
+    let (mut passed, mut failed) = (0, 0);
     for (name, test) in TESTS {
         if filter.is_some_and(|filter| !name.contains(&**filter)) {
             continue;
         }
         let result = panic::catch_unwind(AssertUnwindSafe(test));
         println!("test {name} ... {}", if result.is_ok() { "ok" } else { "FAILED" });
+        passed += u32::from(result.is_ok());
         failed += u32::from(result.is_err());
     }
-    println!("\ntest result: {failed} failed");
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {verdict}. {passed} passed; {failed} failed;");
     ExitCode::from(u8::from(failed > 0))
 }
 
