@@ -149,4 +149,25 @@ pub struct Conditions {
     /// CPU time stolen by the hypervisor since boot, all processors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stolen_cpu_ns: Option<u64>,
+    /// GPUs in the order of [`Environment::gpus`], where they can be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<GpuConditions>,
+}
+
+/// The state of a GPU. Absent means that it could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GpuConditions {
+    /// Clock of its processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_mhz: Option<f64>,
+    /// Power drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_watts: Option<f64>,
+    /// Its temperature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_celsius: Option<f64>,
+    /// Memory in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_used_bytes: Option<u64>,
 }

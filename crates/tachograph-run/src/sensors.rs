@@ -3,9 +3,10 @@
 //! Owns: [`Environment`] (once per study) and [`Conditions`] (around each run),
 //! read from `/proc` and `/sys`. What cannot be read is absent, never zero.
 //!
-//! Does not: judge; [`crate::doctor`] and the report do. GPUs are seen through
-//! the files of NVIDIA's kernel driver only, which tell no memory.
+//! Does not: judge; [`crate::doctor`] and the report do. GPUs are NVIDIA's only:
+//! `nvidia-smi` is asked, and where it is missing the driver's files give names.
 
+mod gpu;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -37,18 +38,20 @@ pub struct Program<'a> {
 #[derive(Debug, Clone)]
 pub struct Sensors {
     root: PathBuf,
+    /// NVIDIA's program that tells the state of GPUs.
+    nvidia_smi: PathBuf,
 }
 
 impl Default for Sensors {
     fn default() -> Self {
-        Self { root: PathBuf::from("/") }
+        Self::below(Path::new("/"))
     }
 }
 
 impl Sensors {
     /// Reads the files below `root` instead of `/`.
     pub fn below(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), nvidia_smi: PathBuf::from("nvidia-smi") }
     }
 
     /// Returns what is true now of program, machine and `servers`.
@@ -97,8 +100,14 @@ impl Sensors {
         }
     }
 
-    /// Returns the GPUs that NVIDIA's kernel driver lists.
+    /// Returns the GPUs that NVIDIA's program or its kernel driver lists.
     pub fn gpus(&self) -> Vec<Gpu> {
+        if self.has_nvidia_driver() {
+            let listed = gpu::list(&self.nvidia_smi);
+            if !listed.is_empty() {
+                return listed;
+            }
+        }
         let driver =
             self.text("proc/driver/nvidia/version").and_then(|text| parse::nvidia_driver(&text));
         let Ok(folders) = fs::read_dir(self.root.join("proc/driver/nvidia/gpus")) else {
@@ -133,7 +142,16 @@ impl Sensors {
             temperature_celsius: self.temperature(),
             busy_cpu_ns: times.map(|times| times.busy_ns),
             stolen_cpu_ns: times.map(|times| times.stolen_ns),
+            gpus: if self.has_nvidia_driver() {
+                gpu::conditions(&self.nvidia_smi)
+            } else {
+                Vec::new()
+            },
         }
+    }
+
+    fn has_nvidia_driver(&self) -> bool {
+        self.root.join("proc/driver/nvidia/version").exists()
     }
 
     /// Returns the state of the machine with its instant.
@@ -207,7 +225,8 @@ mod tests {
             "proc/driver/nvidia/gpus/0000:01:00.0/information",
             "Model: \t\t NVIDIA H200\nIRQ: 1\n",
         );
-        let sensors = Sensors::below(root.path());
+        let absent = root.path().join("no-nvidia-smi");
+        let sensors = Sensors { nvidia_smi: absent, ..Sensors::below(root.path()) };
 
         let host = sensors.host();
         assert_eq!(host.os, "Linux 6.1.0 (Debian 12)");

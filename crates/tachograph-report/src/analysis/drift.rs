@@ -88,13 +88,26 @@ pub(crate) fn trend(
 /// Returns the ranges of what could be read of the machine before runs.
 pub(crate) fn conditions(facts: &[&RunFacts]) -> Vec<ConditionRange> {
     type Reading = fn(&Conditions) -> Option<f64>;
-    let readings: [(&str, &str, &str, Reading); 4] = [
+    let readings: [(&str, &str, &str, Reading); 8] = [
         ("load", "load average", "", |c| c.load_1min),
         ("memory", "memory available", "GB", |c| {
             c.memory_available_bytes.map(|bytes| bytes as f64 / 1e9)
         }),
         ("frequency", "processor frequency", "MHz", |c| c.cpu_mhz),
         ("temperature", "hottest zone", "°C", |c| c.temperature_celsius),
+        ("gpu_clock", "slowest GPU's clock", "MHz", |c| {
+            c.gpus.iter().filter_map(|gpu| gpu.clock_mhz).reduce(f64::min)
+        }),
+        ("gpu_power", "power of all GPUs", "W", |c| {
+            c.gpus.iter().filter_map(|gpu| gpu.power_watts).reduce(|sum, watts| sum + watts)
+        }),
+        ("gpu_temperature", "hottest GPU", "°C", |c| {
+            c.gpus.iter().filter_map(|gpu| gpu.temperature_celsius).reduce(f64::max)
+        }),
+        ("gpu_memory", "memory in use of all GPUs", "GB", |c| {
+            let used = c.gpus.iter().filter_map(|gpu| gpu.memory_used_bytes);
+            used.reduce(|sum, bytes| sum + bytes).map(|bytes| bytes as f64 / 1e9)
+        }),
     ];
     readings
         .into_iter()

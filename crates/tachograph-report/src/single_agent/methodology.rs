@@ -98,8 +98,13 @@ pub(super) fn environment(writer: &mut Writer<'_>) {
     if environment.gpus.is_empty() {
         rows.push(vec![text("GPU"), text("none seen")]);
     }
-    for gpu in &environment.gpus {
+    for (index, gpu) in environment.gpus.iter().enumerate() {
         let mut line = Prose::new().quote(&gpu.name);
+        if let Some(bytes) = gpu.memory_bytes {
+            let value = (Number::Real(bytes as f64 / 1e9), "GB", Format::Fixed(1));
+            let memory = recorded(writer, &format!("environment/gpu/{index}/memory"), value);
+            line = line.text(", ").value(memory).text(" GB");
+        }
         if let Some(driver) = &gpu.driver {
             line = line.text(", driver ").quote(driver);
         }
