@@ -373,6 +373,10 @@ pub struct AgentSpec {
     /// alone means the files that ship with Tachograph.
     #[serde(default = "default_input")]
     pub input: String,
+    /// Bytes of the lines about files in the prompt for an analysis; the prompt
+    /// for a report has three eighths of that. 100 to 100,000.
+    #[serde(default = "default_summary_bytes")]
+    pub summary_bytes: u32,
     /// The command that executes it, if it is not the native agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Vec<String>>,
@@ -430,6 +434,9 @@ fn default_parallel() -> u32 {
 }
 fn default_input() -> String {
     "samples".to_owned()
+}
+fn default_summary_bytes() -> u32 {
+    800
 }
 
 impl Plan {

@@ -25,6 +25,8 @@ pub struct Task {
     pub agent: String,
     /// The folder to ingest, absolute.
     pub input: String,
+    /// Bytes of the lines about files in the prompt for an analysis.
+    pub summary_bytes: u32,
     /// The server to call.
     pub server: ServerTask,
     /// Options to send with each call.

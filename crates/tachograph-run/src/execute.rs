@@ -206,6 +206,7 @@ fn tasks(run: &Run, plan: &Plan, context: &RunContext<'_>) -> Result<Vec<Task>, 
             run: id,
             agent: agent.name.clone(),
             input: input.to_string_lossy().into_owned(),
+            summary_bytes: agent.summary_bytes,
             server: ServerTask {
                 name: server.name.clone(),
                 url: control.url().to_owned(),

@@ -18,7 +18,7 @@ use tachograph_model::task::{PROTOCOL, Task};
 use crate::agent::extract::{Extraction, extract};
 use crate::agent::ingest::{Ingested, Skipped, ingest, scan};
 use crate::agent::nonce::nonce;
-use crate::agent::summary::{HEAD_BYTES_MAX, SUMMARY_BYTES_MAX, summary};
+use crate::agent::summary::{head_bytes, summary};
 use crate::agent::{document, prompts};
 use crate::client::{
     CallSpec, Client, DriverError, Endpoint, EndpointError, Secret, SecretError, Stop, request,
@@ -229,7 +229,8 @@ impl<W: Write> Worker<'_, W> {
         }
         self.mark(Stage::Ingest, Event::StageStarted)?;
         let input = self.ingest()?;
-        let data = summary(&input.files, input.skipped.len(), SUMMARY_BYTES_MAX);
+        let summary_bytes = self.task.summary_bytes as usize;
+        let data = summary(&input.files, input.skipped.len(), summary_bytes);
         self.mark(Stage::Ingest, Event::StageFinished)?;
 
         let mut extraction = Extraction::default();
@@ -238,7 +239,7 @@ impl<W: Write> Worker<'_, W> {
             WorkflowOutcome::NoInput
         } else if let Some(answer) = self.stage(Stage::Analysis, &prompts::analysis(&data))? {
             extraction = extract(&answer);
-            let head = summary(&input.files, input.skipped.len(), HEAD_BYTES_MAX);
+            let head = summary(&input.files, input.skipped.len(), head_bytes(summary_bytes));
             match self.stage(Stage::Report, &prompts::report(&extraction, &head))? {
                 Some(text) => {
                     report_text = text;

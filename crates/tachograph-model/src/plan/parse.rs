@@ -354,6 +354,10 @@ fn check_agents(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
         if agent.command.as_ref().is_some_and(Vec::is_empty) {
             return Err(error("command", "an agent's command needs a program".to_owned()));
         }
+        if !(100..=100_000).contains(&agent.summary_bytes) {
+            let message = format!("summary_bytes is {}; give 100 to 100000", agent.summary_bytes);
+            return Err(error("summary_bytes", message));
+        }
     }
     if plan.agents.len() > 1 {
         let message = "this version runs one agent at a time; keep one [[agents]] entry";
@@ -518,6 +522,11 @@ num_ctx = [1024, 2048]
                 "managed = { engine = 'llama' }",
                 "url = 'localhost'",
                 "line 8, column 7: a server's URL starts with http:// or https://, not `localhost`",
+            ),
+            (
+                "server = 'main'",
+                "server = 'main'\nsummary_bytes = 5",
+                "line 13, column 17: summary_bytes is 5; give 100 to 100000",
             ),
             (
                 "plan/1",

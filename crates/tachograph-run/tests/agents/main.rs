@@ -15,7 +15,7 @@ use tachograph_model::options::OptionValue;
 use tachograph_model::plan::{Api, ConnectionMode, PromptCache, Timeouts};
 use tachograph_model::task::{PROTOCOL, ServerTask, Task};
 use tachograph_run::agent::ingest::{Ingested, ingest, scan};
-use tachograph_run::agent::summary::{HEAD_BYTES_MAX, SUMMARY_BYTES_MAX, summary};
+use tachograph_run::agent::summary::summary;
 use tachograph_run::worker;
 
 use self::ollama::{Behaviour, Ollama};
@@ -35,6 +35,7 @@ fn task(url: &str, input: &Path) -> Task {
         run: "baseline_default/run_001".to_owned(),
         agent: "analyst".to_owned(),
         input: input.to_str().unwrap().to_owned(),
+        summary_bytes: 800,
         server: ServerTask {
             name: "main".to_owned(),
             url: url.to_owned(),
@@ -145,7 +146,7 @@ fn the_summary_of_the_samples_can_be_made_elsewhere() {
     let folder = crate_folder.join("../../samples");
     let read = scan(&folder);
     let files: Vec<Ingested> = read.iter().filter_map(|it| ingest(&folder, it).ok()).collect();
-    for bytes in [HEAD_BYTES_MAX, SUMMARY_BYTES_MAX, 20_000] {
+    for bytes in [300, 800, 20_000] {
         let name = format!("tests/agents/reference/samples_{bytes}.txt");
         let expected = fs::read_to_string(crate_folder.join(name)).unwrap();
         assert_eq!(summary(&files, read.len() - files.len(), bytes), expected);
