@@ -165,6 +165,32 @@ fn foreign_load_and_stolen_time_are_suspect() {
     check_events("no CPU stolen by the hypervisor", Status::Suspect, |_| (), busy(true));
 }
 
+/// A load that is the same in every run hides from the typical run, but not from
+/// what the server of the study can use.
+#[test]
+fn steady_foreign_load_beside_a_managed_server_is_suspect() {
+    let mut plan = fake::plan(3, HEAD, TABLES);
+    plan.servers[0].url = None;
+    plan.servers[0].managed =
+        Some(serde_json::from_str(r#"{"engine": "llama", "threads": 1}"#).unwrap());
+    let (head, mut evidence) = fake::study(&plan, &mut |run, noise| Some(sound(run, noise)));
+    let validity = |evidence: &[RunEvidence]| {
+        let facts: Vec<_> = evidence.iter().map(|run| distil(run, &plan)).collect();
+        analyse(&head, &facts).validity()
+    };
+    assert_eq!(validity(&evidence), Status::Valid);
+    for run in &mut evidence {
+        let mut samples = run.events.iter_mut().filter_map(|recorded| match &mut recorded.event {
+            Event::Conditions(sample) => Some(sample),
+            _ => None,
+        });
+        let (before, after) = (samples.next().unwrap(), samples.next().unwrap());
+        let span = after.at_ns.since(before.at_ns).unwrap().0;
+        after.conditions.busy_cpu_ns = before.conditions.busy_cpu_ns.map(|busy| busy + 2 * span);
+    }
+    assert_eq!(validity(&evidence), Status::Suspect);
+}
+
 /// A server that ignores `num_ctx` and `temperature` is told from one that obeys.
 #[test]
 fn levels_that_the_server_ignores_are_named() {

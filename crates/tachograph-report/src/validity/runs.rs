@@ -2,7 +2,7 @@
 
 use tachograph_model::environment::Conditions;
 use tachograph_model::event::Stage;
-use tachograph_model::plan::{Metric, PromptCache};
+use tachograph_model::plan::{Metric, Plan, PromptCache};
 use tachograph_model::study::StudyHead;
 use tachograph_model::units::{DurationNs, InstantNs};
 use tachograph_stats::Sample;
@@ -34,7 +34,7 @@ pub(super) fn check(validity: &mut Validity, head: &StudyHead, facts: &[&RunFact
         tokens(validity, run);
         resets(validity, run);
     }
-    background(validity, facts);
+    background(validity, &head.plan, facts);
 }
 
 fn millis(value: f64) -> Format {
@@ -125,9 +125,10 @@ fn stolen(validity: &mut Validity, run: &RunFacts, n_cpus: u32) {
     }
 }
 
-/// Busy processors apart from the agents, against the typical run. A local
-/// server's work is part of it, so only the excess tells.
-fn background(validity: &mut Validity, facts: &[&RunFacts]) {
+/// Busy processors apart from the agents, against the typical run and against
+/// what managed servers can use. A server of the user's may be on this machine or
+/// not; there only the excess over the typical run tells.
+fn background(validity: &mut Validity, plan: &Plan, facts: &[&RunFacts]) {
     let foreign = |run: &RunFacts| {
         let (before, after, seconds) = span(run)?;
         let busy = after.busy_cpu_ns?.saturating_sub(before.busy_cpu_ns?) as f64 / 1e9;
@@ -144,17 +145,28 @@ fn background(validity: &mut Validity, facts: &[&RunFacts]) {
         return;
     };
     let typical = sample.median();
+    let (expected, words) = match server_threads(plan) {
+        Some(threads) if threads < typical => {
+            (threads, "more processors were busy beside the agents than the servers have threads")
+        }
+        _ => (typical, "more processors were busy beside the agents than in the typical run"),
+    };
     for (run, load) in known {
         validity.looked(Check::Background, 1);
-        if load > typical + BACKGROUND_EXCESS_MAX {
-            let words = "more processors were busy beside the agents than in the typical run";
+        if load > expected + BACKGROUND_EXCESS_MAX {
             validity.found(
                 Finding::on(run, Check::Background, Status::Suspect, words)
                     .seen(load, "processors", Format::Fixed(2))
-                    .against(typical, "processors", Format::Fixed(2)),
+                    .against(expected, "processors", Format::Fixed(2)),
             );
         }
     }
+}
+
+/// Returns how many processors the servers can keep busy, if all are managed.
+fn server_threads(plan: &Plan) -> Option<f64> {
+    let threads = plan.servers.iter().map(|server| Some(server.managed.as_ref()?.threads));
+    threads.map(|threads| threads.map(f64::from)).sum()
 }
 
 fn prompt_cache(validity: &mut Validity, run: &RunFacts, planned: PromptCache) {
