@@ -6,7 +6,7 @@ use tachograph_stats::{
     ArmEstimate, BlockDesign, Cell, Confidence, ConfidenceSequence, DecisionRule, Direction,
     GroupSequential, JudgeError, Margin, PairedDesign, Pairs, PowerError, Sample, SelectionError,
     Spending, StoppingError, StoppingRule, Verdict, best_subset, confirmation_plan,
-    luck_of_the_best, shrink,
+    luck_of_the_best, shrink, t_upper_quantile,
 };
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
@@ -238,4 +238,29 @@ fn a_confidence_sequence_at_its_ends() {
     // Wider than a t interval, which may be looked at once.
     let fixed = tachograph_stats::mean_estimate(&values, CONFIDENCE).unwrap().interval;
     assert!(width(&tuned) > fixed.half_width());
+}
+
+/// The boundary of a look is where the interval begins to exclude the null.
+#[test]
+fn the_boundary_of_a_confidence_sequence_is_that_of_its_interval() {
+    let sequence = ConfidenceSequence::tuned_for(10, CONFIDENCE).unwrap();
+    assert_eq!(sequence.nominal_p(1), None);
+    for n in 2..30_i32 {
+        let spread: Vec<f64> = (0..n).map(f64::from).collect();
+        let centred = Sample::new(&spread).unwrap();
+        let Some(p) = sequence.nominal_p(centred.n()) else {
+            assert_eq!(sequence.interval(&centred), None, "{n}");
+            continue;
+        };
+        assert!(p > 0.0 && p < 0.05, "{n}: {p}");
+        for (beyond, excludes) in [(1.001, true), (0.999, false)] {
+            // Values whose t statistic lies just beyond, or just within, the boundary.
+            let t = beyond * t_upper_quantile(p / 2.0, f64::from(n - 1));
+            let shift = t * centred.standard_error().unwrap() - centred.mean();
+            let values: Vec<f64> = spread.iter().map(|value| value + shift).collect();
+            let interval = sequence.interval(&Sample::new(&values).unwrap()).unwrap();
+            assert_eq!(!interval.contains(0.0), excludes, "{n} {beyond}");
+        }
+    }
+    assert!(sequence.nominal_p(10).is_some());
 }

@@ -1,6 +1,7 @@
 //! An interval that may be looked at after every block.
 
 use super::StoppingError;
+use crate::distribution::t_two_sided;
 use crate::sample::power_of_two_scale;
 use crate::{Confidence, Interval, Sample};
 
@@ -102,6 +103,13 @@ impl ConfidenceSequence {
     fn interval_at(&self, n: usize, mean: f64, standard_error: f64) -> Option<Interval> {
         let half_width = self.critical_squared(n)?.sqrt() * standard_error;
         half_width.is_finite().then(|| Interval::around(mean, half_width, self.confidence.level()))
+    }
+
+    /// Returns the two-sided p-value that a t test of `n` values must not exceed for
+    /// the interval to exclude its null: the boundary of a look at `n`. `None` while
+    /// no value of the mean can be excluded.
+    pub fn nominal_p(&self, n: usize) -> Option<f64> {
+        Some(t_two_sided(self.critical_squared(n)?.sqrt(), (n - 1) as f64))
     }
 
     /// Returns the evidence against the mean `mean0` after all values: under it,
