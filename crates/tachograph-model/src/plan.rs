@@ -90,6 +90,9 @@ pub enum Order {
     RandomizedBlocks,
     /// As listed, in each block: for debugging; drift and order are confounded.
     AsWritten,
+    /// Two configurations, A B in odd blocks and B A in even ones: a steady drift
+    /// falls on both alike.
+    Abba,
 }
 
 /// What happens to the server before each run.

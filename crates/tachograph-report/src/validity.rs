@@ -252,6 +252,10 @@ impl Validity {
             Order::RandomizedBlocks => {
                 (Status::Valid, "the level moved; blocks take it out of comparisons, not of means")
             }
+            Order::Abba => (
+                Status::Valid,
+                "the level moved; alternating orders take a steady trend out of comparisons",
+            ),
             Order::AsWritten => (
                 Status::Suspect,
                 "the level moved, and without shuffling it is part of each effect",

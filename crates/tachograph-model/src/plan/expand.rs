@@ -72,8 +72,9 @@ fn combinations(plan: &Plan) -> Vec<Options> {
 /// [`Order::RandomizedBlocks`] the order inside a block is a Fisher-Yates
 /// shuffle driven by `ChaCha20` with the plan's seed and the block's number as
 /// its stream, so it is the same on every machine and for every subset of
-/// blocks. All runs of a block carry the same `seed` option (unless the plan
-/// sets `seed` itself), so that a deterministic server answers alike.
+/// blocks. With [`Order::Abba`] odd blocks run the baseline first and even ones
+/// last. All runs of a block carry the same `seed` option (unless the plan sets
+/// `seed` itself), so that a deterministic server answers alike.
 pub fn runs(plan: &Plan) -> Vec<Run> {
     let configurations = configurations(plan);
     let mut all = Vec::with_capacity(configurations.len() * plan.blocks as usize);
@@ -82,8 +83,10 @@ pub fn runs(plan: &Plan) -> Vec<Run> {
         rng.set_stream(u64::from(block));
         let server_seed = i64::from(rng.next_u32() >> 1);
         let mut order: Vec<&Configuration> = configurations.iter().collect();
-        if plan.order == Order::RandomizedBlocks {
-            shuffle(&mut order, &mut rng);
+        match plan.order {
+            Order::RandomizedBlocks => shuffle(&mut order, &mut rng),
+            Order::Abba if block % 2 == 0 => order.reverse(),
+            Order::Abba | Order::AsWritten => {}
         }
         for configuration in order {
             let mut options = configuration.options.clone();
@@ -161,6 +164,18 @@ mod tests {
         assert_ne!(order(&first), order(&other));
         let written = Plan { order: Order::AsWritten, ..first };
         assert_eq!(order(&written)[..20], order(&written)[20..40]);
+    }
+
+    #[test]
+    fn two_arms_alternate_who_comes_first() {
+        let mut plan = plan("");
+        plan.factors = [("top_k".to_owned(), vec![OptionValue::Integer(5)])].into();
+        plan.baseline.aa = false;
+        plan.order = Order::Abba;
+        let order: Vec<String> =
+            runs(&plan).iter().map(|run| run.id.configuration.0.clone()).collect();
+        let (a, b) = ("baseline_default", "topk5");
+        assert_eq!(order, [a, b, b, a, a, b, b, a, a, b]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{PLAN_SCHEMA, Plan, Server, expand};
+use super::{Order, PLAN_SCHEMA, Plan, Server, expand};
 use crate::options;
 
 /// The largest number of runs in one plan.
@@ -401,11 +401,20 @@ fn check_configurations(plan: &Plan, places: &Places<'_>) -> Result<(), PlanErro
         }
     }
     let mut slugs = BTreeSet::new();
-    for configuration in expand::configurations(plan) {
-        if !slugs.insert(configuration.id.clone()) {
+    let configurations = expand::configurations(plan);
+    for configuration in &configurations {
+        if !slugs.insert(&configuration.id) {
             let message = format!("two configurations are called `{}`", configuration.id);
             return Err(places.error(&["configurations"], message));
         }
+    }
+    if plan.order == Order::Abba && configurations.len() != 2 {
+        let message = format!(
+            "order \"abba\" is for two configurations (the baseline and one other), and this plan \
+             has {}; use \"randomized-blocks\"",
+            configurations.len()
+        );
+        return Err(places.error(&["order"], message));
     }
     Ok(())
 }
@@ -435,6 +444,16 @@ fn warnings(plan: &Plan, places: &Places<'_>) -> Vec<Notice> {
         warnings.push(Notice {
             message: format!(
                 "{} block(s) leave too few replicates for a verdict; five are a good start",
+                plan.blocks
+            ),
+            span: Some(places.of(&["blocks"])),
+        });
+    }
+    if plan.order == Order::Abba && plan.blocks % 2 == 1 {
+        warnings.push(Notice {
+            message: format!(
+                "order \"abba\" with {} blocks runs one order once more than the other; an even \
+                 number balances them",
                 plan.blocks
             ),
             span: Some(places.of(&["blocks"])),
@@ -546,6 +565,18 @@ num_ctx = [1024, 2048]
                 "{to}: {found}"
             );
         }
+    }
+
+    #[test]
+    fn abba_is_for_two_configurations() {
+        let text = GOOD.replace("blocks = 5", "blocks = 5\norder = 'abba'");
+        assert_eq!(
+            parse(&text).unwrap_err().to_string(),
+            "line 4, column 9: order \"abba\" is for two configurations (the baseline and one \
+             other), and this plan has 3; use \"randomized-blocks\""
+        );
+        let parsed = parse(&text.replace("[1024, 2048]", "[1024]")).unwrap();
+        assert!(parsed.warnings[0].message.contains("an even number"), "{:?}", parsed.warnings);
     }
 
     #[test]

@@ -156,6 +156,7 @@ fn order(order: Order) -> &'static str {
     match order {
         Order::RandomizedBlocks => "randomised complete blocks, shuffled from the seed",
         Order::AsWritten => "as written, in each block: order and drift are confounded",
+        Order::Abba => "alternating: baseline first in one block, last in the next",
     }
 }
 
