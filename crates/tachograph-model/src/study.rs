@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::environment::Environment;
 use crate::event::{Recorded, RunOutcome};
 use crate::plan::Plan;
-use crate::run::RunId;
+use crate::run::{ConfigurationId, RunId};
 
 /// The version of the journal's format.
 pub const JOURNAL_SCHEMA: &str = "tachograph-journal/1";
@@ -48,7 +48,9 @@ pub enum JournalEntry {
     RunAbandoned(RunAbandoned),
     /// The study was taken up again.
     Resumed(Resumed),
-    /// Every run of the plan is sealed.
+    /// The plan's stopping rule was asked whether to go on.
+    Looked(Looked),
+    /// Every run of the plan is sealed, or its stopping rule ended the study.
     Completed(Completed),
     /// A report was published; its files may be replaced by a later one.
     Published(Published),
@@ -120,7 +122,72 @@ pub struct Resumed {
     pub torn_bytes: u64,
 }
 
-/// Every run of the plan is sealed.
+/// What the plan's stopping rule said after so many complete blocks. It follows
+/// from the plan and the sealed events, so that anyone can ask it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Looked {
+    /// How many complete blocks were looked at, all from the first one.
+    pub n_blocks: u32,
+    /// What was said of each tuned configuration.
+    pub configurations: BTreeMap<ConfigurationId, ConfigurationLook>,
+    /// What follows.
+    pub decision: LookDecision,
+}
+
+/// What a stopping rule said of one configuration at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigurationLook {
+    /// How many blocks have a value of the configuration and of the baseline.
+    pub n_pairs: u32,
+    /// The verdict that may be stated at this look.
+    pub verdict: LookVerdict,
+    /// The ends of the interval of the ratio to the baseline; absent where the
+    /// rule cannot bound the ratio, or there is nothing to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio_low_high: Option<[f64; 2]>,
+}
+
+/// A verdict at a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookVerdict {
+    /// A difference in the good direction was shown.
+    Better,
+    /// A difference in the bad direction was shown.
+    Worse,
+    /// Any difference was shown to be smaller than the margin.
+    Equivalent,
+    /// Neither was shown.
+    Inconclusive,
+}
+
+impl LookVerdict {
+    /// Returns the verdict in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::Equivalent => "equivalent",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What follows from a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookDecision {
+    /// Something is open: more blocks are run.
+    GoOn,
+    /// Every tuned configuration has a verdict: the study ends here.
+    AllDecided,
+    /// Something is open, and this was the last planned look.
+    LastLook,
+}
+
+/// Every run of the plan is sealed, or its stopping rule ended the study.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Completed {
@@ -180,6 +247,15 @@ impl StudyHead {
     pub fn sealed(&self) -> impl Iterator<Item = &RunSealed> {
         self.journal.iter().filter_map(|line| match &line.entry {
             JournalEntry::RunSealed(sealed) => Some(sealed),
+            _ => None,
+        })
+    }
+
+    /// Returns the looks of the plan's stopping rule, each with the number of its
+    /// line in the journal.
+    pub fn looked(&self) -> impl Iterator<Item = (u64, &Looked)> {
+        self.journal.iter().filter_map(|line| match &line.entry {
+            JournalEntry::Looked(looked) => Some((line.line, looked)),
             _ => None,
         })
     }

@@ -225,7 +225,11 @@ impl Checker<'_> {
                 format!("run {} at position {} is not in the plan", sealed.run, sealed.index)
             })
             .collect();
-        let n_missing = planned.keys().filter(|run| !ledger.sealed.contains_key(run)).count();
+        // A stopping rule may have ended the study before its last block.
+        let n_blocks = ledger.stopped_after().unwrap_or(u32::MAX);
+        let due = || planned.keys().filter(|run| run.block <= n_blocks);
+        let n_due = due().count();
+        let n_missing = due().filter(|run| !ledger.sealed.contains_key(run)).count();
         let completed = ledger.completed.is_some();
         for message in foreign {
             self.damaged(layout::JOURNAL, None, message);
@@ -234,8 +238,7 @@ impl Checker<'_> {
         if n_missing > 0 && self.journal_is_sound() {
             let severity = if completed { Severity::Damaged } else { Severity::Unfinished };
             let message = format!(
-                "{n_missing} of {} runs of the plan are not sealed{}",
-                planned.len(),
+                "{n_missing} of {n_due} runs of the plan are not sealed{}",
                 if completed {
                     ", although it says that it is completed"
                 } else {

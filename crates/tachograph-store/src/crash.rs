@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tachograph_model::digest::Digest;
-use tachograph_model::study::JournalEntry;
+use tachograph_model::study::{JournalEntry, LookDecision, Looked};
 use tachograph_testkit::corrupt::files;
 use tachograph_testkit::study::{AT, FakeStudy, HARNESS_VERSION, StudyBuilder};
 
@@ -32,7 +32,7 @@ fn published(paths: &[&str], edition: &str) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// Executes what is missing, completes the study and publishes twice: the
+/// Executes what is missing, takes a look, completes the study and publishes twice: the
 /// second time one file is new, one is changed and one is gone.
 fn finish(study: &mut Study, fake: &FakeStudy) -> Result<(), WriteError> {
     for run in &fake.runs {
@@ -47,6 +47,10 @@ fn finish(study: &mut Study, fake: &FakeStudy) -> Result<(), WriteError> {
             writer.artifact(name, bytes)?;
         }
         writer.seal(run.outcome, AT)?;
+    }
+    if study.last_look().is_none() {
+        let decision = LookDecision::LastLook;
+        study.look(Looked { n_blocks: 2, configurations: BTreeMap::new(), decision }, AT)?;
     }
     study.complete(AT)?;
     let report = "reports/single-agent/report.md";

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tachograph_model::digest::Digest;
 use tachograph_model::run::RunId;
-use tachograph_model::study::{JournalEntry, JournalLine, Published, RunSealed, StudyCreated};
+use tachograph_model::study::{
+    JournalEntry, JournalLine, LookDecision, Looked, Published, RunSealed, StudyCreated,
+};
 
 use crate::layout;
 
@@ -35,6 +37,8 @@ pub(crate) struct Ledger {
     pub(crate) published: BTreeMap<String, (String, Vouched)>,
     /// Derived files that were published once and are not any more.
     withdrawn: BTreeSet<String>,
+    /// The latest look of the stopping rule.
+    pub(crate) looked: Option<Looked>,
     /// The number of runs, once the plan is completed.
     pub(crate) completed: Option<u32>,
     /// Every file that is vouched for, derived files included.
@@ -57,6 +61,13 @@ impl Ledger {
         self.completed.is_some() || !self.published.is_empty()
     }
 
+    /// Returns the number of blocks after which the stopping rule ended the study,
+    /// if it did.
+    pub(crate) fn stopped_after(&self) -> Option<u32> {
+        let last = self.looked.as_ref()?;
+        (last.decision == LookDecision::AllDecided).then_some(last.n_blocks)
+    }
+
     /// Takes in the next line.
     ///
     /// # Errors
@@ -74,6 +85,13 @@ impl Ledger {
                 if self.sealed.contains_key(&begun.run) {
                     return Err(format!("run {} begins although it is sealed", begun.run));
                 }
+                if let Some(n_blocks) = self.stopped_after() {
+                    return Err(format!(
+                        "run {} begins although the stopping rule ended the study after {n_blocks} \
+                         blocks",
+                        begun.run
+                    ));
+                }
                 self.open.insert(begun.run.clone());
             }
             JournalEntry::RunSealed(sealed) => self.seal(line.line, sealed)?,
@@ -83,6 +101,7 @@ impl Ledger {
                 }
             }
             JournalEntry::Resumed(_) => {}
+            JournalEntry::Looked(looked) => self.look(looked)?,
             JournalEntry::Completed(completed) => {
                 if completed.n_runs as usize != self.sealed.len() {
                     return Err(format!(
@@ -127,6 +146,24 @@ impl Ledger {
             self.files.insert(path.clone(), Vouched { sha256: *sha256, line });
         }
         self.sealed.insert(sealed.run.clone(), sealed.clone());
+        Ok(())
+    }
+
+    fn look(&mut self, looked: &Looked) -> Result<(), String> {
+        let n_blocks = looked.n_blocks;
+        if let Some(last) = &self.looked
+            && (last.n_blocks >= n_blocks || last.decision != LookDecision::GoOn)
+        {
+            return Err(format!(
+                "a look after {n_blocks} blocks follows the one after {}{}",
+                last.n_blocks,
+                if last.decision == LookDecision::GoOn { "" } else { ", which was the last" }
+            ));
+        }
+        if let Some(run) = self.sealed.keys().find(|run| run.block > n_blocks) {
+            return Err(format!("a look after {n_blocks} blocks comes after run {run}"));
+        }
+        self.looked = Some(looked.clone());
         Ok(())
     }
 

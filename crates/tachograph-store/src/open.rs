@@ -154,7 +154,8 @@ impl OpenStudy {
         &self.plan_toml
     }
 
-    /// Returns whether every run of the plan is sealed.
+    /// Returns whether every run of the plan is sealed, or its stopping rule ended
+    /// the study.
     pub fn is_completed(&self) -> bool {
         self.ledger.completed.is_some()
     }
@@ -179,17 +180,7 @@ impl OpenStudy {
     /// events are not those that were sealed, [`OpenError::Content`] with the
     /// line if one is not an event, [`OpenError::Disk`] if it cannot be read.
     pub fn read_run(&self, sealed: &RunSealed) -> Result<RunEvidence, OpenError> {
-        let path = events_path(sealed);
-        let place = layout::place(&self.folder, &path);
-        let expected = *sealed.files.get(&path).ok_or_else(|| OpenError::Content {
-            path: place.clone(),
-            line: None,
-            reason: format!("the journal does not list the events of run {}", sealed.run),
-        })?;
-        let bytes = read_vouched(&place, expected)?;
-        let mut events = Vec::new();
-        each_event(&place, &bytes, sealed, |event| events.push(event))?;
-        Ok(RunEvidence { sealed: sealed.clone(), events })
+        read_run(&self.folder, sealed)
     }
 
     /// Reads a file that a sealed run left beside its events, by the path that
@@ -248,6 +239,21 @@ impl OpenStudy {
             .map(|(path, _)| Ok((path.clone(), self.read_file(path)?)))
             .collect()
     }
+}
+
+/// Reads a sealed run of the study in `folder`.
+pub(crate) fn read_run(folder: &Path, sealed: &RunSealed) -> Result<RunEvidence, OpenError> {
+    let path = events_path(sealed);
+    let place = layout::place(folder, &path);
+    let expected = *sealed.files.get(&path).ok_or_else(|| OpenError::Content {
+        path: place.clone(),
+        line: None,
+        reason: format!("the journal does not list the events of run {}", sealed.run),
+    })?;
+    let bytes = read_vouched(&place, expected)?;
+    let mut events = Vec::new();
+    each_event(&place, &bytes, sealed, |event| events.push(event))?;
+    Ok(RunEvidence { sealed: sealed.clone(), events })
 }
 
 /// Returns the path of a sealed run's events, relative to the study.

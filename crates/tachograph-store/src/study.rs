@@ -15,7 +15,7 @@ use tachograph_model::environment::Environment;
 use tachograph_model::plan::{Plan, expand};
 use tachograph_model::run::RunId;
 use tachograph_model::study::{
-    Completed, JOURNAL_SCHEMA, JournalEntry, Published, RunBegun, StudyCreated,
+    Completed, JOURNAL_SCHEMA, JournalEntry, Looked, Published, RunBegun, RunEvidence, StudyCreated,
 };
 
 use crate::disk::{self, Disk, DiskError};
@@ -328,9 +328,46 @@ impl Study {
         self.journal.ledger().sealed.len()
     }
 
-    /// Returns whether every run of the plan is sealed and the journal says so.
+    /// Returns whether every run of the plan is sealed, or its stopping rule ended
+    /// the study, and the journal says so.
     pub fn is_completed(&self) -> bool {
         self.journal.ledger().completed.is_some()
+    }
+
+    /// Returns the latest look of the stopping rule, if there was one.
+    pub fn last_look(&self) -> Option<&Looked> {
+        self.journal.ledger().looked.as_ref()
+    }
+
+    /// Returns the number of blocks after which the stopping rule ended the study,
+    /// if it did: no run of a later block may begin.
+    pub fn stopped_after(&self) -> Option<u32> {
+        self.journal.ledger().stopped_after()
+    }
+
+    /// Reads a sealed run back, every digest checked.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenStudy::read_run`]; a run that is not sealed is
+    /// [`OpenError::Content`].
+    pub fn read_run(&self, run: &RunId) -> Result<RunEvidence, OpenError> {
+        let sealed = self.journal.ledger().sealed.get(run).ok_or_else(|| OpenError::Content {
+            path: self.folder.join(layout::JOURNAL),
+            line: None,
+            reason: format!("run {run} is not sealed"),
+        })?;
+        open::read_run(&self.folder, sealed)
+    }
+
+    /// Writes down what the stopping rule said after `looked.n_blocks` blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Journal`] unless the looks ascend, none follows one that ended
+    /// the study, and no later block has a sealed run; [`WriteError::Disk`].
+    pub fn look(&mut self, looked: Looked, at: &str) -> Result<(), WriteError> {
+        Ok(self.journal.append(at, JournalEntry::Looked(looked))?)
     }
 
     /// Begins a run. What is left of an earlier attempt at it is removed.
@@ -350,15 +387,18 @@ impl Study {
         RunWriter::begin(self, begun, at)
     }
 
-    /// Says that every run of the plan is sealed, and writes the manifest.
+    /// Says that every run of the plan is sealed, or every run up to the look that
+    /// ended the study, and writes the manifest.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Incomplete`] if a run is missing, [`WriteError::Journal`],
+    /// [`WriteError::Incomplete`] if one of them is missing, [`WriteError::Journal`],
     /// [`WriteError::Disk`].
     pub fn complete(&mut self, at: &str) -> Result<(), WriteError> {
+        let n_blocks = self.stopped_after().unwrap_or(u32::MAX);
+        let is_missing = |run: &RunId| run.block <= n_blocks && !self.is_sealed(run);
         let mut missing: Vec<(&RunId, &u32)> =
-            self.positions.iter().filter(|(run, _)| !self.is_sealed(run)).collect();
+            self.positions.iter().filter(|(run, _)| is_missing(run)).collect();
         missing.sort_by_key(|(_, index)| **index);
         if let Some((first, _)) = missing.first() {
             let first = (*first).clone();

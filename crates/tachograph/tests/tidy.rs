@@ -416,7 +416,7 @@ fn examples_in_the_documents_are_accepted() {
     let shown: BTreeSet<usize> = events.iter().map(event_number).collect();
     assert_eq!(shown, (0..19).collect(), "an event has no example in docs/");
     let shown: BTreeSet<usize> = entries.iter().map(entry_number).collect();
-    assert_eq!(shown, (0..7).collect(), "an entry of the journal has no example in docs/");
+    assert_eq!(shown, (0..8).collect(), "an entry of the journal has no example in docs/");
     for kind in ["task", "manifest", "environment", "plan"] {
         assert!(n_others.contains_key(kind), "docs/ show no {kind}");
     }
@@ -457,6 +457,7 @@ fn entry_number(entry: &JournalEntry) -> usize {
         JournalEntry::Resumed(_) => 4,
         JournalEntry::Completed(_) => 5,
         JournalEntry::Published(_) => 6,
+        JournalEntry::Looked(_) => 7,
     }
 }
 

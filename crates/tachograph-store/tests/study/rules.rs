@@ -5,7 +5,7 @@ use std::fs;
 
 use tachograph_model::event::RunOutcome;
 use tachograph_model::run::{ConfigurationId, RunId};
-use tachograph_model::study::{JournalEntry, RunBegun};
+use tachograph_model::study::{JournalEntry, LookDecision, Looked, RunBegun};
 use tachograph_store::{Study, WriteError, check};
 use tachograph_testkit::study::{AT, FakeStudy, HARNESS_VERSION, StudyBuilder};
 
@@ -161,4 +161,40 @@ fn a_place_that_cannot_be_written_is_named() {
     fs::write(&file, "x").unwrap();
     let error = Study::create(&file.join("study"), &new(&fake()), AT).unwrap_err();
     assert!(error.to_string().contains("file/study"), "{error}");
+}
+
+fn looked(n_blocks: u32, decision: LookDecision) -> Looked {
+    Looked { n_blocks, configurations: BTreeMap::new(), decision }
+}
+
+#[test]
+fn a_stopping_rule_ends_a_study_before_its_last_block() {
+    let root = tempfile::tempdir().unwrap();
+    let fake = StudyBuilder::new().no_factors().blocks(4).build();
+    let mut study = Study::create(root.path(), &new(&fake), AT).unwrap();
+    write_run(&mut study, &fake.runs[0]).unwrap();
+    write_run(&mut study, &fake.runs[1]).unwrap();
+    let refused = |study: &mut Study, n_blocks| {
+        let error = study.look(looked(n_blocks, LookDecision::GoOn), AT).unwrap_err();
+        assert!(matches!(error, WriteError::Journal(_)), "{error}");
+        error.to_string()
+    };
+    assert!(refused(&mut study, 1).contains("comes after run"));
+    study.look(looked(2, LookDecision::GoOn), AT).unwrap();
+    assert_eq!(study.stopped_after(), None);
+    assert!(refused(&mut study, 2).contains("follows the one after 2"));
+    write_run(&mut study, &fake.runs[2]).unwrap();
+    assert!(matches!(study.complete(AT), Err(WriteError::Incomplete { n_missing: 1, .. })));
+    study.look(looked(3, LookDecision::AllDecided), AT).unwrap();
+    assert_eq!(study.stopped_after(), Some(3));
+    assert!(refused(&mut study, 4).contains("which was the last"));
+    let error = study.begin_run(&fake.runs[3].begun(), AT).unwrap_err();
+    assert!(error.to_string().contains("ended the study after 3 blocks"), "{error}");
+    study.complete(AT).unwrap();
+    assert!(study.is_completed());
+    let evidence = study.read_run(&fake.runs[1].run.id).unwrap();
+    assert_eq!(evidence.events, fake.runs[1].events);
+    assert!(study.read_run(&fake.runs[3].run.id).is_err());
+    drop(study);
+    assert_eq!(check(root.path()).unwrap().findings, []);
 }
