@@ -7,6 +7,7 @@
 
 pub mod expand;
 pub mod parse;
+pub mod stopping;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{OptionValue, Options};
 use crate::units::DurationNs;
+use stopping::Stopping;
 
 /// The version of the plan format that this program writes.
 pub const PLAN_SCHEMA: &str = "tachograph-plan/1";
@@ -36,7 +38,8 @@ pub struct Plan {
     /// Seeds the order of runs and, per block, the server's sampling.
     #[serde(default)]
     pub seed: u64,
-    /// Replicates: each configuration runs once in each block.
+    /// Replicates: each configuration runs once in each block. Under a sequential
+    /// stopping rule, the most that will be run.
     pub blocks: u32,
     /// The order of configurations inside a block.
     #[serde(default)]
@@ -60,6 +63,9 @@ pub struct Plan {
     /// The primary metric and the smallest difference that matters.
     #[serde(default)]
     pub primary: Primary,
+    /// When the study ends.
+    #[serde(default)]
+    pub stopping: Stopping,
     /// How long to wait.
     #[serde(default)]
     pub timeouts: Timeouts,

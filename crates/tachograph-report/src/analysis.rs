@@ -10,6 +10,7 @@ pub(crate) mod configuration;
 pub(crate) mod deviation;
 pub(crate) mod drift;
 pub(crate) mod sensitivity;
+pub(crate) mod stopping;
 pub(crate) mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,7 @@ use configuration::ConfigurationAnalysis;
 use deviation::Deviation;
 use drift::ConditionRange;
 use sensitivity::Sensitivity;
+use stopping::Stopping;
 use timeline::Timeline;
 
 /// The sets of runs that claims rest on, by name.
@@ -50,7 +52,10 @@ pub struct Analysis {
     pub(crate) harness_version: Option<String>,
     pub(crate) plan_text_sha256: Option<Digest>,
     pub(crate) rule: DecisionRule,
+    /// Runs of the plan; under a sequential rule, the most.
     pub(crate) n_planned: usize,
+    /// Where the study stands with a sequential stopping rule, if the plan has one.
+    pub(crate) stopping: Option<Stopping>,
     /// What each agent called itself, by the agent's name; more than one where
     /// runs differ.
     pub(crate) implementations: BTreeMap<String, BTreeSet<String>>,
@@ -158,6 +163,10 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
     let mut configurations = configuration::estimate(&planned, &facts, &runs, &rule);
     configuration::resample(&mut configurations, plan, &rule);
     comparison::compare(&mut configurations, &runs, plan, &rule);
+    let stopping = Stopping::of(plan, &planned, &runs);
+    if let Some(stopping) = &stopping {
+        stopping.apply(&mut configurations);
+    }
     let sensitivity = sensitivity::analyse(plan, &planned, &facts, &runs, &rule);
     validity.add_levels(&sensitivity);
     validity.add_failure_rates(&configurations);
@@ -202,9 +211,15 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
             .collect(),
         implementations: implementations(&facts),
         timeline: Timeline::of(&facts),
-        deviations: deviation::list(head, &facts),
+        deviations: deviation::list(head, &facts, stopping.as_ref()),
         trend,
-        detectable: comparison::detectable(&configurations, plan, &rule),
+        // Theory for a number of blocks that was fixed beforehand.
+        detectable: if stopping.is_none() {
+            comparison::detectable(&configurations, plan, &rule)
+        } else {
+            None
+        },
+        stopping,
         conditions: drift::conditions(&facts),
         validity,
         configurations,
@@ -251,9 +266,13 @@ impl Analysis {
         self.validity.worst()
     }
 
-    /// Returns how many runs the plan asks for and how many are sealed.
+    /// Returns how many runs the plan asks for and how many are sealed. Where its
+    /// stopping rule ended the study, it asks for those up to that look.
     pub fn n_runs(&self) -> (usize, usize) {
-        (self.n_planned, self.runs.len())
+        let stopped = self.stopping.as_ref().and_then(Stopping::stopped_after);
+        let due = stopped
+            .map_or(self.n_planned, |n_blocks| self.configurations.len() * n_blocks as usize);
+        (due, self.runs.len())
     }
 
     /// Returns the baseline.

@@ -40,12 +40,16 @@ pub(crate) enum Formula {
     DetectableRatio,
     MannKendall,
     Bca,
+    SharedAlpha,
+    LookBoundary,
+    RepeatedInterval,
+    ConfidenceSequence,
     LeftOut,
 }
 
 /// Each formula with its name in `claims.json` and its words, in the order of
 /// the glossary.
-const GLOSSARY: [(Formula, &str, &str); 33] = [
+const GLOSSARY: [(Formula, &str, &str); 37] = [
     (Formula::Stated, "stated", "Stated in the plan before the first request."),
     (Formula::Recorded, "recorded", "Read from the evidence, not computed."),
     (Formula::Count, "count", "Counted in the evidence."),
@@ -161,7 +165,8 @@ const GLOSSARY: [(Formula, &str, &str); 33] = [
         Formula::Verdicts,
         "verdicts",
         "Number of configurations with a verdict; each verdict follows from the adjusted \
-         p-values of its comparison and the plan's α and margin.",
+         p-values of its comparison and the plan's α and margin, or, under a sequential stopping \
+         rule, from the rule's interval and the margin.",
     ),
     (
         Formula::BlocksNeeded,
@@ -188,6 +193,36 @@ const GLOSSARY: [(Formula, &str, &str); 33] = [
         "mean-bca",
         "Mean over run means with the bias-corrected and accelerated bootstrap interval \
          (Efron), runs resampled ten thousand times from the plan's seed.",
+    ),
+    (
+        Formula::SharedAlpha,
+        "alpha-share",
+        "The plan's α divided by the number of tuned configurations (Bonferroni): what one \
+         configuration may spend over all looks.",
+    ),
+    (
+        Formula::LookBoundary,
+        "look-boundary",
+        "Largest two-sided p-value of the paired t test on logarithms at which a look states a \
+         difference. Group-sequential: from the spending function (Lan and DeMets) and the law of \
+         the score between looks, carried to Student's t by its tail area. Always-valid: from the \
+         t mixture.",
+    ),
+    (
+        Formula::RepeatedInterval,
+        "repeated-interval",
+        "Geometric mean over blocks of treatment divided by baseline of the same block, with the \
+         repeated confidence interval of the look (Jennison and Turnbull): it holds at all looks \
+         at once, with α divided by the number of tuned configurations. Printed as a change in \
+         percent.",
+    ),
+    (
+        Formula::ConfidenceSequence,
+        "confidence-sequence",
+        "Geometric mean over blocks of treatment divided by baseline of the same block, with the \
+         interval of the t-mixture confidence sequence (Robbins; Lai; Wang and Ramdas): it holds \
+         after every block at once, with α divided by the number of tuned configurations. Printed \
+         as a change in percent.",
     ),
     (
         Formula::LeftOut,

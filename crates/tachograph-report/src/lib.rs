@@ -22,6 +22,7 @@ mod tables;
 mod validity;
 mod verify;
 
+pub use analysis::stopping::{PlannedLook, PrimaryValues, SequentialRule};
 pub use analysis::{Analysis, Headline, analyse};
 pub use facts::{
     AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts, distil,
@@ -29,4 +30,6 @@ pub use facts::{
 pub use render::{Rendered, render};
 pub use tables::tables;
 pub use validity::Status;
-pub use verify::{Difference, DifferenceKind, NOT_CHECKED, Verification, compare, verify};
+pub use verify::{
+    Difference, DifferenceKind, LookFault, NOT_CHECKED, Verification, check_looks, compare, verify,
+};

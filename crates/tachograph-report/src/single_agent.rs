@@ -13,6 +13,7 @@ mod outcome;
 mod planned;
 mod quality;
 mod results;
+mod stopping;
 mod usage;
 
 use tachograph_model::plan::{Metric, PromptCache};
@@ -21,6 +22,7 @@ use tachograph_stats::{Interval, ProportionEstimate};
 
 use crate::analysis::Analysis;
 use crate::analysis::configuration::{ConfigurationAnalysis, Estimate};
+use crate::analysis::stopping::Stopping;
 use crate::claim::{Claim, ClaimRef, Format, Ledger, Number, Source, decimals_for};
 use crate::document::{Block, Prose, Table, Tone, code, links_resolve, text};
 use crate::formula::Formula;
@@ -102,14 +104,19 @@ impl<'a> Writer<'a> {
 
     fn masthead(&mut self) -> Vec<(&'static str, Prose)> {
         let analysis = self.analysis;
-        let (planned, sealed) = analysis.n_runs();
+        let (_, sealed) = analysis.n_runs();
+        let planned = analysis.n_planned;
+        let (of, at_most) = match analysis.stopping {
+            Some(_) => (" of at most ", "at most "),
+            None => (" of ", ""),
+        };
         let sealed = self.count("study/runs_sealed", sealed, Source::Journal);
         let planned = self.count("study/runs_planned", planned, Source::Plan);
         let blocks = self.stated_count("plan/blocks", u64::from(analysis.plan.blocks));
         vec![
             ("Measured", Prose::new().quote(&analysis.environment.started_at)),
-            ("Runs", Prose::new().value(sealed).text(" of ").value(planned).text(" planned")),
-            ("Blocks", Prose::new().value(blocks)),
+            ("Runs", Prose::new().value(sealed).text(of).value(planned).text(" planned")),
+            ("Blocks", Prose::new().text(at_most).value(blocks)),
             ("Primary metric", text(analysis.plan.primary.metric.title())),
             ("Validity", Prose::new().status(analysis.validity.worst())),
             ("Plan digest", code(analysis.plan_sha256.short())),
@@ -274,7 +281,22 @@ impl<'a> Writer<'a> {
         let source = Source::Runs(with_baseline(configuration));
         let value = (ratio.ratio, "ratio", Format::Change(self.change_decimals()));
         let n = (ratio.n_blocks as u64, Some(ratio.interval));
-        Some(self.estimate(id, value, n, (Formula::PairedRatio, source)))
+        let formula = self.sequential(metric).map_or(Formula::PairedRatio, Stopping::formula);
+        Some(self.estimate(id, value, n, (formula, source)))
+    }
+
+    /// Returns the sequential rule by which comparisons in `metric` were made, if
+    /// they were.
+    pub(crate) fn sequential(&self, metric: Metric) -> Option<&'a Stopping> {
+        self.analysis.stopping.as_ref().filter(|_| metric == self.analysis.plan.primary.metric)
+    }
+
+    /// Returns what must be said of figures that a sequential rule does not cover.
+    pub(crate) fn looks_note(&self) -> Prose {
+        if self.analysis.stopping.is_none() {
+            return Prose::new();
+        }
+        text(" Intervals and p-values here take no account of the looks of the stopping rule.")
     }
 
     pub(crate) fn proportion(

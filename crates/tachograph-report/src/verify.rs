@@ -7,6 +7,9 @@
 //! check), or judge whether the evidence is true; [`NOT_CHECKED`] says so.
 
 mod lines;
+mod looks;
+
+pub use looks::{LookFault, check_looks};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::{Order, PLAN_SCHEMA, Plan, Server, expand};
 use crate::options;
+use crate::run::Arm;
 
 /// The largest number of runs in one plan.
 const RUNS_MAX: usize = 1_000_000;
@@ -54,12 +55,13 @@ pub struct PlanError {
 /// or a wrong type, or breaks a rule (an empty factor, a server that no one
 /// defined, two configurations with one name, …).
 pub fn parse(text: &str) -> Result<Parsed, PlanError> {
-    let plan: Plan = toml::from_str(text).map_err(|error| {
+    let mut plan: Plan = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..text.len().min(1));
         at(text, span, with_nearest_name(error.message()))
     })?;
     let places = Places::new(text);
     check(&plan, &places)?;
+    plan.stopping.fill();
     let warnings = warnings(&plan, &places);
     Ok(Parsed { plan, warnings })
 }
@@ -416,7 +418,10 @@ fn check_configurations(plan: &Plan, places: &Places<'_>) -> Result<(), PlanErro
         );
         return Err(places.error(&["order"], message));
     }
-    Ok(())
+    let n_tuned = configurations.iter().filter(|each| each.arm == Arm::Chimera).count();
+    plan.stopping
+        .check(plan.blocks, plan.primary.alpha, n_tuned)
+        .map_err(|misfit| places.error(&["stopping", misfit.key], misfit.message))
 }
 
 /// Returns what is allowed but may be a mistake: options no server documents.

@@ -30,6 +30,21 @@ pub(crate) enum Refusal {
     TooFewBlocks(usize),
     /// A value is zero or below, or not a number.
     NotPositive,
+    /// The plan's stopping rule has not looked yet.
+    BeforeFirstLook,
+    /// The stopping rule cannot bound the ratio at this look.
+    Unbounded,
+}
+
+impl Refusal {
+    /// Returns why pairs were refused.
+    pub(crate) fn of(error: PairsError) -> Self {
+        match error {
+            PairsError::TooFewBlocks { n_blocks } => Self::TooFewBlocks(n_blocks),
+            PairsError::Treatment { .. } | PairsError::Baseline { .. } => Self::TooFewBlocks(0),
+            _ => Self::NotPositive,
+        }
+    }
 }
 
 /// Compares each configuration but the baseline with the baseline.
@@ -66,13 +81,7 @@ pub(crate) fn compare(
                     }
                     Compared::Judged(comparison)
                 }
-                Err(PairsError::TooFewBlocks { n_blocks }) => {
-                    Compared::Refused(Refusal::TooFewBlocks(n_blocks))
-                }
-                Err(PairsError::Treatment { .. } | PairsError::Baseline { .. }) => {
-                    Compared::Refused(Refusal::TooFewBlocks(0))
-                }
-                Err(_) => Compared::Refused(Refusal::NotPositive),
+                Err(error) => Compared::Refused(Refusal::of(error)),
             };
             configuration.compared.insert(metric, compared);
         }

@@ -9,6 +9,7 @@ use tachograph_model::plan::expand;
 use tachograph_model::run::RunId;
 use tachograph_model::study::{JournalEntry, StudyHead};
 
+use super::stopping::Stopping;
 use crate::facts::RunFacts;
 
 /// One way in which the study is not what the plan says.
@@ -34,7 +35,13 @@ pub(crate) enum Deviation {
     Reordered(u64),
 }
 
-pub(crate) fn list(head: &StudyHead, facts: &[&RunFacts]) -> Vec<Deviation> {
+/// Lists the deviations. Runs after the look at which the stopping rule ended the
+/// study were not due and are not missing.
+pub(crate) fn list(
+    head: &StudyHead,
+    facts: &[&RunFacts],
+    stopping: Option<&Stopping>,
+) -> Vec<Deviation> {
     let mut deviations = Vec::new();
     match head.created() {
         None => deviations.push(Deviation::NoRecordOfPlan),
@@ -67,7 +74,9 @@ pub(crate) fn list(head: &StudyHead, facts: &[&RunFacts]) -> Vec<Deviation> {
         Deviation::Failed(run.id.clone(), remarks.collect::<Vec<_>>().join("; "))
     }));
     let sealed: BTreeSet<&RunId> = facts.iter().map(|run| &run.id).collect();
-    let missing: Vec<RunId> = planned.keys().filter(|id| !sealed.contains(id)).cloned().collect();
+    let n_blocks = stopping.and_then(Stopping::stopped_after).unwrap_or(u32::MAX);
+    let is_missing = |id: &&RunId| id.block <= n_blocks && !sealed.contains(id);
+    let missing: Vec<RunId> = planned.keys().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
         deviations.push(Deviation::Missing(missing));
     }

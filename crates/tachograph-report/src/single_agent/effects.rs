@@ -33,6 +33,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         ));
     let line = if sensitivity.primary.is_some() {
         line.text(". Baselines are outside it. The F tests are not adjusted for their number.")
+            .then(writer.looks_note())
     } else {
         line.text(": fewer than two, so no effect can be estimated.")
     };

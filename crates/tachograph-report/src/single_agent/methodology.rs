@@ -50,9 +50,15 @@ pub(super) fn section(writer: &mut Writer<'_>) {
             .strong(text("of the same block"))
             .text(
                 ", as a ratio on logarithms. What a block does to both alike cancels. The \
-                   verdict is equivalent if both one-sided tests against the margin succeed, \
-                   else better or worse if the difference test does, else inconclusive. ",
+                   verdict is ",
             )
+            .text(if writer.analysis.stopping.is_some() {
+                "equivalent if the interval of the stopping rule lies inside the margin, else \
+                 better or worse if it excludes “no change”, else inconclusive. "
+            } else {
+                "equivalent if both one-sided tests against the margin succeed, \
+                 else better or worse if the difference test does, else inconclusive. "
+            })
             .text("“Not significant” is never taken for “equal”."),
         Prose::new()
             .text("Standard deviations have the divisor n − one, quantiles are of type seven. ")

@@ -3,7 +3,7 @@
 use tachograph_model::run::Arm;
 use tachograph_stats::{Comparison, ExtremeBound, Verdict};
 
-use super::{Writer, plural};
+use super::{Writer, plural, stopping};
 use crate::analysis::comparison::{Compared, Refusal, blocks_needed};
 use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::analysis::{ALL_RUNS, Analysis, MEASURED_RUNS};
@@ -20,7 +20,9 @@ pub(super) fn summary(writer: &mut Writer<'_>) {
         answer.push(Block::Paragraph(best_sentence(writer, best)));
     }
     writer.callout(Tone::Answer, answer);
+    stopping::warning(writer);
     let mut points = vec![baseline_sentence(writer)];
+    points.extend(stopping::sentence(writer));
     points.extend(noise_sentence(writer));
     points.extend(levels_sentence(writer));
     points.push(failure_sentence(writer));
@@ -103,9 +105,15 @@ fn refusal(writer: &mut Writer<'_>) -> Prose {
             _ => None,
         })
         .collect();
+    if refusals.contains(&&Refusal::BeforeFirstLook) {
+        return text("The stopping rule has not looked at the data yet.");
+    }
+    if refusals.contains(&&Refusal::Unbounded) {
+        return text("At this look the stopping rule cannot bound the ratio yet.");
+    }
     let n_blocks = refusals.iter().filter_map(|refusal| match refusal {
         Refusal::TooFewBlocks(n) => Some(*n),
-        Refusal::NotPositive => None,
+        Refusal::NotPositive | Refusal::BeforeFirstLook | Refusal::Unbounded => None,
     });
     match n_blocks.max() {
         Some(n) => {
@@ -416,6 +424,8 @@ fn undecided(writer: &mut Writer<'_>) -> Option<Prose> {
     let names = comma_separated(open.iter().map(|each| code(&each.planned.id)));
     let needed =
         open.iter().filter_map(|each| blocks_needed(each.judged(metric)?, &analysis.rule)).max();
+    let judged = open.iter().filter_map(|each| each.judged(metric));
+    let n_judged = judged.map(|judged| judged.ratio.n_blocks).max().unwrap_or(0);
     let mut line = Prose::new()
         .text("Run more blocks before deciding on: ")
         .then(names)
@@ -426,7 +436,7 @@ fn undecided(writer: &mut Writer<'_>) -> Option<Prose> {
         let number = (Number::Count(n_needed as u64), "", Format::Count);
         let source = Source::Runs(MEASURED_RUNS.to_owned());
         let needed = writer.claim("recommendations/blocks", number, Formula::BlocksNeeded, source);
-        let enough = analysis.plan.blocks as usize >= n_needed;
+        let enough = n_judged >= n_needed;
         line = line.text(" From the spread seen, ").value(needed).text(if enough {
             " blocks settle a change as large as the margin, or none at all, with a power \
                  of four in five. That many were run, so the true changes probably lie between \
@@ -466,6 +476,13 @@ pub(super) fn limitations(writer: &mut Writer<'_>) {
         ),
         text("Quality of the answers was not judged; only degenerate ones are flagged."),
     ];
+    if writer.analysis.stopping.is_some() {
+        items.push(text(
+            "A study that ends when something is shown tends to overstate its size. The interval of \
+             the stopping rule holds whenever the study ends; the single figure beside it is not \
+             corrected.",
+        ));
+    }
     if host.virtualised == Some(true) {
         items.push(text("The machine is a virtual one; its neighbours are unknown."));
     }

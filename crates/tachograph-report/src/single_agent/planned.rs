@@ -2,7 +2,7 @@
 
 use tachograph_model::plan::{Order, PromptCache, ServerPolicy};
 
-use super::{Writer, plural};
+use super::{Writer, plural, stopping};
 use crate::analysis::ALL_RUNS;
 use crate::analysis::deviation::Deviation;
 use crate::claim::Source;
@@ -28,8 +28,9 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     let configurations = writer.stated_count("plan/configurations", n_configurations as u64);
     let runs = writer.stated_count("plan/runs", analysis.n_planned as u64);
     let warmups = writer.stated_count("plan/warmup_calls", u64::from(plan.warmup_calls));
-    let (margin, alpha, confidence) = (writer.margin(), writer.alpha(), writer.confidence());
+    let (margin, alpha) = (writer.margin(), writer.alpha());
     let family = writer.stated_count("plan/family", analysis.tuned().count() as u64);
+    let at_most = if analysis.stopping.is_some() { "at most " } else { "" };
     let direction =
         if plan.primary.metric.higher_is_better() { "more is better" } else { "less is better" };
     let mut rows = vec![
@@ -41,26 +42,20 @@ pub(super) fn section(writer: &mut Writer<'_>) {
             text("smallest difference that matters"),
             Prose::new().text("±").value(margin).text(" %"),
         ],
-        vec![
-            text("error rate"),
-            Prose::new()
-                .value(alpha)
-                .text(" over the family of ")
-                .value(family)
-                .text(" comparisons with the baseline (Holm); intervals at ")
-                .value(confidence),
-        ],
+        vec![text("error rate"), stopping::error_rate(writer, alpha, family)],
         vec![
             text("runs"),
             Prose::new()
                 .value(configurations)
                 .text(plural(n_configurations, " configuration × ", " configurations × "))
+                .text(at_most)
                 .value(blocks)
                 .text(" blocks = ")
+                .text(at_most)
                 .value(runs)
                 .text(" runs"),
         ],
-        vec![text("stopping rule"), text("fixed number of blocks")],
+        vec![text("stopping rule"), stopping::rule(writer)],
         vec![text("order"), text(order(plan.order))],
         vec![text("seed"), code(plan.seed)],
         vec![text("server between runs"), text(policy(plan.server_policy))],
@@ -79,6 +74,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         columns: vec![(text("what"), Align::Left), (text("stated"), Align::Left)],
         rows,
     });
+    stopping::section(writer);
     deviations(writer);
 }
 

@@ -28,21 +28,25 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     }
     if let Some((drawing, description)) = figure::forest::draw(analysis, metric) {
         let margin = writer.margin();
+        let whose = if writer.sequential(metric).is_some() {
+            "Change against the baseline of the same block, with the interval of the stopping rule \
+             at its latest look. "
+        } else {
+            "Change against the baseline of the same block, with its interval. "
+        };
         let caption = Prose::new()
-            .text(
-                "Change against the baseline of the same block, with its interval. The shaded \
-                   band is the margin of ±",
-            )
+            .text(whose)
+            .text("The shaded band is the margin of ±")
             .value(margin)
             .text(" %: differences inside it do not matter.");
         writer.figure(("ratios", "Ratios to the baseline"), drawing, description, caption);
     }
     tokens(writer);
     writer.subheading("Other metrics");
-    writer.paragraph(text(
-        "Exploratory: not planned as primary, not adjusted for their number. A verdict here is a \
-         hint for the next plan.",
-    ));
+    let note = writer.looks_note();
+    let words = "Exploratory: not planned as primary, not adjusted for their number. A verdict here \
+                 is a hint for the next plan.";
+    writer.paragraph(text(words).then(note));
     for other in Metric::ALL.into_iter().filter(|other| *other != metric) {
         exploratory(writer, other);
     }
@@ -52,6 +56,23 @@ fn primary(writer: &mut Writer<'_>, metric: Metric) {
     let analysis = writer.analysis;
     let rows = analysis.configurations.iter().map(|each| row(writer, metric, each)).collect();
     let confidence = writer.confidence();
+    let sequential = writer.sequential(metric).is_some();
+    let mut columns = vec![
+        (text("configuration"), Align::Left),
+        (text("n"), Align::Right),
+        (text("mean"), Align::Right),
+        (text("interval"), Align::Right),
+        (text("change"), Align::Right),
+        (text("interval"), Align::Right),
+    ];
+    if !sequential {
+        columns.push((text("p (Holm)"), Align::Right));
+    }
+    columns.extend([
+        (text("verdict"), Align::Left),
+        (text("failed calls"), Align::Right),
+        (text("evidence"), Align::Left),
+    ]);
     writer.table(Table {
         caption: Prose::new()
             .text("Primary metric: ")
@@ -60,20 +81,16 @@ fn primary(writer: &mut Writer<'_>, metric: Metric) {
             .text(metric.unit())
             .text(", mean over runs with ")
             .value(confidence)
-            .text(" interval; change against the baseline within blocks; failed calls beside it.")
+            .text(" interval; change against the baseline within blocks")
+            .text(if sequential {
+                ", with the interval of the stopping rule at its latest look, which holds at all \
+                 looks"
+            } else {
+                ""
+            })
+            .text("; failed calls beside it.")
             .then(writer.cache_note()),
-        columns: vec![
-            (text("configuration"), Align::Left),
-            (text("n"), Align::Right),
-            (text("mean"), Align::Right),
-            (text("interval"), Align::Right),
-            (text("change"), Align::Right),
-            (text("interval"), Align::Right),
-            (text("p (Holm)"), Align::Right),
-            (text("verdict"), Align::Left),
-            (text("failed calls"), Align::Right),
-            (text("evidence"), Align::Left),
-        ],
+        columns,
         rows,
     });
 }
@@ -89,7 +106,8 @@ fn row(writer: &mut Writer<'_>, metric: Metric, each: &ConfigurationAnalysis) ->
         let none = writer.count(format!("runs/{id}/measured"), each.n_measured, source);
         Prose::new().value(none)
     };
-    let judged = each.judged(metric);
+    // A p-value of a test made at several looks is not what it says.
+    let judged = each.judged(metric).filter(|_| writer.sequential(metric).is_none());
     let p = judged.map(|judged| {
         let family = judged.family_size > 1 || each.planned.arm == Arm::Chimera;
         let (formula, name) =
@@ -98,18 +116,13 @@ fn row(writer: &mut Writer<'_>, metric: Metric, each: &ConfigurationAnalysis) ->
         let source = Source::Runs(with_baseline(each));
         writer.p_value(id, judged.p_difference_adjusted, formula, source)
     });
-    vec![
-        code(id),
-        n,
-        cell(mean),
-        writer.bracket(mean),
-        cell(ratio),
-        writer.bracket(ratio),
-        cell(p),
-        verdict(metric, each),
-        failures(writer, each),
-        Prose::new().status(each.status),
-    ]
+    let mut row =
+        vec![code(id), n, cell(mean), writer.bracket(mean), cell(ratio), writer.bracket(ratio)];
+    if writer.sequential(metric).is_none() {
+        row.push(cell(p));
+    }
+    row.extend([verdict(metric, each), failures(writer, each), Prose::new().status(each.status)]);
+    row
 }
 
 /// Returns the verdict, or why there is none.
@@ -121,6 +134,12 @@ pub(super) fn verdict(metric: Metric, each: &ConfigurationAnalysis) -> Prose {
         Some(Compared::Judged(comparison)) => Prose::new().verdict(comparison.verdict),
         Some(Compared::Refused(crate::analysis::comparison::Refusal::TooFewBlocks(_))) => {
             text("none: too few blocks")
+        }
+        Some(Compared::Refused(crate::analysis::comparison::Refusal::BeforeFirstLook)) => {
+            text("none: no look yet")
+        }
+        Some(Compared::Refused(crate::analysis::comparison::Refusal::Unbounded)) => {
+            text("none: no bound yet")
         }
         Some(Compared::Refused(_)) => text("none: a ratio needs values above zero"),
         None => text("none: no data"),
