@@ -12,6 +12,7 @@ mod engine;
 mod failure;
 mod inputs;
 mod loaded_plan;
+mod looks;
 mod rehearsal;
 mod session;
 mod signals;

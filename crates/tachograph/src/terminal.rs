@@ -74,6 +74,14 @@ impl Progress {
         }
     }
 
+    /// Leaves a line above the bar.
+    pub(crate) fn remark(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => note(line),
+        }
+    }
+
     /// Removes the line.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {

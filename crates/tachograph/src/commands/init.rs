@@ -90,6 +90,13 @@ metric = "output_throughput"  # output tokens over wall time: what a user waits 
 margin_percent = 5.0          # the smallest difference that matters to you
 alpha = 0.05                  # family-wise error rate
 
+[stopping]
+rule = "fixed"                # all blocks; or stop early at planned looks, with alpha kept:
+# rule = "group-sequential"   # with blocks = 12:
+# looks = [4, 8, 12]          # or n_looks = 3
+# spending = "obrien-fleming" # or "pocock": more likely to stop at the first look
+# rule = "always-valid"       # a look after every block from the second on
+
 [timeouts]
 connect_s = 5.0
 first_token_s = 300.0         # loading a large model counts

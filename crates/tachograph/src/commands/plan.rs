@@ -2,8 +2,10 @@
 
 use serde_json::json;
 use tachograph_model::options::{OptionValue, Options};
+use tachograph_model::plan::stopping::{Rule, Spending};
 use tachograph_model::plan::{Plan, ServerPolicy, expand};
 use tachograph_model::run::{Arm, Configuration, Run};
+use tachograph_report::{PlannedLook, SequentialRule};
 
 use crate::args::PlanArgs;
 use crate::failure::{Exit, Failure};
@@ -18,19 +20,29 @@ const CALLS_PER_WORKFLOW: u64 = 2;
 pub(crate) fn execute(args: &PlanArgs) -> Result<Exit, Failure> {
     let loaded = loaded_plan::load(&args.plan, &args.overrides)?;
     let runs = expand::runs(&loaded.plan);
+    let rule = SequentialRule::of(&loaded.plan);
     if args.json {
+        let looks: Vec<_> = rule
+            .iter()
+            .flat_map(SequentialRule::looks)
+            .map(|look| json!({"n_blocks": look.n_blocks, "nominal_p": look.nominal_p}))
+            .collect();
         let document = json!({
             "plan": loaded.plan,
             "overrides": loaded.overrides,
             "configurations": expand::configurations(&loaded.plan),
             "runs": runs,
+            "looks": looks,
         });
         out(format!("{document:#}"));
         return Ok(Exit::Done);
     }
     out(summary(&loaded));
     out(matrix(&expand::configurations(&loaded.plan)));
-    out(order(&runs));
+    out(order(&runs, rule.is_some()));
+    if let Some(rule) = &rule {
+        out(stopping(&loaded.plan, rule));
+    }
     out(load_bounds(&loaded.plan, runs.len()));
     if args.rehearse {
         let seconds = rehearsal::rehearse(&loaded, args.cache.as_deref())?;
@@ -106,7 +118,7 @@ fn list(options: &Options) -> String {
     options.iter().map(pair).collect::<Vec<_>>().join(", ")
 }
 
-fn order(runs: &[Run]) -> String {
+fn order(runs: &[Run], is_sequential: bool) -> String {
     let row = |block: &[Run]| {
         let ids: Vec<&str> = block.iter().map(|run| &*run.id.configuration.0).collect();
         let seed = block[0].options.get("seed").map_or_else(String::new, OptionValue::to_string);
@@ -115,7 +127,53 @@ fn order(runs: &[Run]) -> String {
     };
     let blocks = runs.chunk_by(|left, right| left.id.block == right.id.block);
     let rows: String = blocks.map(row).collect();
-    format!("{} runs, in this order\n{rows}", runs.len())
+    let at_most = if is_sequential { "at most " } else { "" };
+    format!("{at_most}{} runs, in this order\n{rows}", runs.len())
+}
+
+/// Looks listed before the middle ones are left out.
+const LOOKS_SHOWN_MAX: usize = 12;
+
+/// Says what ends the study, and what each look needs to state a difference.
+fn stopping(plan: &Plan, rule: &SequentialRule) -> String {
+    let looks = rule.looks();
+    let how = match (plan.stopping.rule, plan.stopping.spending()) {
+        (Rule::GroupSequential, Spending::ObrienFleming) => {
+            "group-sequential, O'Brien-Fleming type spending".to_owned()
+        }
+        (Rule::GroupSequential, Spending::Pocock) => {
+            "group-sequential, Pocock type spending".to_owned()
+        }
+        _ => format!("always-valid, narrowest at {} blocks", plan.stopping.tuned_for(plan.blocks)),
+    };
+    let row = |look: &PlannedLook| {
+        let p = look.nominal_p.map_or("nothing can be stated".to_owned(), |p| match p {
+            p if p < 0.000_01 => format!("p <= {p:.1e}"),
+            p => format!("p <= {p:.5}"),
+        });
+        format!("  after {:>3} blocks  {p}\n", look.n_blocks)
+    };
+    let n_left_out = looks.len().saturating_sub(LOOKS_SHOWN_MAX);
+    let rows: String = if n_left_out == 0 {
+        looks.iter().map(row).collect()
+    } else {
+        let (first, last) = (&looks[..LOOKS_SHOWN_MAX - 1], &looks[looks.len() - 1..]);
+        let first: String = first.iter().map(row).collect();
+        let last: String = last.iter().map(row).collect();
+        format!("{first}  ... {n_left_out} more\n{last}")
+    };
+    format!(
+        "{} look(s), {how}\n{rows}  The study ends when every tuned configuration is better, worse \
+         or equivalent, at the\n  latest after {} blocks. p is that of one configuration's paired t \
+         test; alpha {} is shared\n  out over {} tuned configuration(s), {:.2} % each over all looks. \
+         Equivalence is stated when\n  the interval of the look lies inside the margin. Calls, tokens \
+         and time below are those of all blocks.\n",
+        looks.len(),
+        plan.blocks,
+        plan.primary.alpha,
+        rule.n_tuned(),
+        rule.confidence().alpha() * 100.0,
+    )
 }
 
 /// Says how many calls and at most how many tokens the plan will cost.

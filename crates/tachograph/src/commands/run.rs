@@ -18,6 +18,7 @@ use tachograph_store::{NewStudy, Study, WriteError};
 use crate::args::{Overrides, RunArgs};
 use crate::failure::{Exit, Failure, chain};
 use crate::loaded_plan::{self, LoadedPlan};
+use crate::looks::Looks;
 use crate::session::{Servers, VERSION};
 use crate::tally::Tally;
 use crate::terminal::{Progress, duration, note, out};
@@ -81,6 +82,11 @@ fn resume(
     let mut study = Study::resume(folder, None, VERSION, &clock::rfc3339_now())
         .map_err(|error| write_failure(&error))?;
     let plan = study.plan().clone();
+    if let Some(n_blocks) = study.stopped_after() {
+        study.complete(&clock::rfc3339_now()).map_err(|error| write_failure(&error))?;
+        note(format!("the stopping rule ended the study after {n_blocks} blocks"));
+        return Ok(Exit::Done);
+    }
     if study.is_completed() {
         study.seal_manifest().map_err(|error| write_failure(&error))?;
         note("every run of the plan is sealed already");
@@ -107,7 +113,7 @@ fn same_plan(path: &Path, folder: &Path) -> Result<std::path::PathBuf, Failure> 
     Ok(path.parent().map_or_else(std::path::PathBuf::new, Path::to_path_buf))
 }
 
-/// Executes every run that is not sealed yet.
+/// Executes every run that is not sealed yet, until the stopping rule ends the study.
 fn carry_out(
     mut study: Study,
     plan: &Plan,
@@ -137,33 +143,43 @@ fn carry_out(
     let runs = expand::runs(plan);
     let began = clock::now();
     let progress = Progress::start(runs.len(), study.n_sealed());
+    let mut looks = Looks::of(plan, &runs);
     let mut n_failed = 0;
     for run in &runs {
-        if study.is_sealed(&run.id) {
-            continue;
-        }
-        if interrupt.level() != InterruptLevel::None {
-            break;
-        }
-        progress.running(&run.id.to_string());
-        match one(&mut study, plan, run, &mut context, &interrupt)? {
-            Some((outcome, figures)) => {
-                n_failed += u32::from(outcome == RunOutcome::Failed);
-                let mark = if outcome == RunOutcome::Failed { "FAILED " } else { "" };
-                progress.finished(study.n_sealed(), &format!("{mark}{}: {figures}", run.id));
+        if !study.is_sealed(&run.id) {
+            if interrupt.level() != InterruptLevel::None {
+                break;
             }
-            None => break,
+            progress.running(&run.id.to_string());
+            match one(&mut study, plan, run, &mut context, &interrupt)? {
+                Some((outcome, figures)) => {
+                    n_failed += u32::from(outcome == RunOutcome::Failed);
+                    let mark = if outcome == RunOutcome::Failed { "FAILED " } else { "" };
+                    progress.finished(study.n_sealed(), &format!("{mark}{}: {figures}", run.id));
+                }
+                None => break,
+            }
+        }
+        if let Some(line) = looks.after(run, &mut study)? {
+            progress.remark(&line);
+        }
+        if study.stopped_after().is_some() {
+            break;
         }
     }
     progress.end();
     let took = clock::now().since(began).expect("the clock is monotonic");
+    let n_due = study.stopped_after().map_or(runs.len(), |n_blocks| {
+        runs.iter().take_while(|run| run.id.block <= n_blocks).count()
+    });
     note(format!(
-        "{} of {} runs are sealed; {}",
+        "{} of {}{} runs are sealed; {}",
         study.n_sealed(),
+        if n_due < runs.len() { "at most " } else { "" },
         runs.len(),
         duration(took.as_seconds())
     ));
-    if study.n_sealed() < runs.len() {
+    if study.n_sealed() < n_due {
         study.seal_manifest().map_err(|error| write_failure(&error))?;
         return Ok(Exit::Partial);
     }

@@ -62,6 +62,8 @@ pub(crate) fn verify(folder: &Path) -> Result<Verdict, Failure> {
     let comparison = match derivation::derive(folder) {
         Ok(derivation) => {
             plan_follows(&derivation.study, &mut wrong, &mut not_checked);
+            let looks = tachograph_report::check_looks(derivation.study.head(), &derivation.facts);
+            wrong.extend(looks.iter().map(ToString::to_string));
             compare(&derivation, &mut wrong)?
         }
         Err(error) if check.is_damaged() => {

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod interrupted;
+mod stopping;
 mod straight_line;
 
 use std::fs;
