@@ -6,7 +6,7 @@ mod fake;
 use fake::{Noise, Shape};
 use proptest::prelude::*;
 use tachograph_model::event::CallStatus;
-use tachograph_model::plan::Metric;
+use tachograph_model::plan::{Metric, Plan};
 use tachograph_model::run::Run;
 use tachograph_report::{analyse, distil, render, verify};
 
@@ -35,11 +35,24 @@ fn shape() -> impl Strategy<Value = Option<Shape>> {
     prop_oneof![8 => made.prop_map(Some), 1 => Just(None)]
 }
 
-fn plan_of(metric: usize, blocks: u32, aa: bool) -> tachograph_model::plan::Plan {
-    let mut plan = fake::plan(blocks, "", "[factors]\nnum_gpu = [40, 80]\ntop_k = [5]\n");
+/// A plan with a fixed number of blocks, or with one of the sequential rules.
+fn plan_of(metric: usize, blocks: u32, aa: bool, rule: usize) -> Plan {
+    let stopping = match rule {
+        1 if blocks > 1 => {
+            format!("[stopping]\nrule = \"group-sequential\"\nlooks = {:?}\n", looks(blocks))
+        }
+        2 if blocks > 1 => "[stopping]\nrule = \"always-valid\"\n".to_owned(),
+        _ => String::new(),
+    };
+    let factors = "[factors]\nnum_gpu = [40, 80]\ntop_k = [5]\n";
+    let mut plan = fake::plan(blocks, "", &format!("{stopping}{factors}"));
     plan.baseline.aa = aa;
     plan.primary.metric = Metric::ALL[metric];
     plan
+}
+
+fn looks(blocks: u32) -> Vec<u32> {
+    (2..=blocks).collect()
 }
 
 proptest! {
@@ -51,9 +64,10 @@ proptest! {
         metric in 0..Metric::ALL.len(),
         blocks in 1_u32..4,
         aa: bool,
+        rule in 0..3_usize,
         shapes in prop::collection::vec(shape(), 16),
     ) {
-        let plan = plan_of(metric, blocks, aa);
+        let plan = plan_of(metric, blocks, aa, rule);
         let mut next = shapes.into_iter().cycle();
         let mut shape = |_: &Run, _: &mut Noise| next.next().flatten();
         let (head, evidence) = fake::study(&plan, &mut shape);
