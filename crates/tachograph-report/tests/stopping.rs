@@ -139,6 +139,28 @@ fn three_equal_arms_are_rarely_called_different_however_often_one_looks() {
     assert!(found <= limit(150.0), "always-valid: {found}");
 }
 
+/// Prints the table of `docs/statistics.md`.
+#[test]
+#[ignore = "takes minutes; its smaller version is above"]
+fn family_wise_error_of_short_plans() {
+    let row = |name: &str, stopping: &str, blocks, trials: u32| {
+        let found = false_claims(stopping, blocks, trials);
+        let error = (found * (1.0 - found) / f64::from(trials)).sqrt();
+        println!("| {name} | {:.2} ± {:.2} |", 100.0 * found, 100.0 * error);
+    };
+    for spending in ["obrien-fleming", "pocock"] {
+        for looks in [&[2_u32, 4, 6][..], &[4, 8, 12], &[2, 3, 4, 5, 6, 7, 8]] {
+            let stopping = format!(
+                "[stopping]\nrule = \"group-sequential\"\nlooks = {looks:?}\n\
+                 spending = \"{spending}\"\n"
+            );
+            let name = format!("{spending}, looks {looks:?}");
+            row(&name, &stopping, looks[looks.len() - 1], 20_000);
+        }
+    }
+    row("always-valid, up to 20 blocks, tuned for 10", ALWAYS, 20, 4_000);
+}
+
 #[test]
 fn failed_runs_leave_fewer_pairs_and_a_wider_interval() {
     for stopping in [GROUP, ALWAYS] {
@@ -250,6 +272,10 @@ fn a_report_of_a_study_that_stopped_says_so_and_prints_the_rules_intervals() {
         let report = &rendered.report_md;
         let words = format!("ended the study at the look after {at} of at most 12 blocks");
         assert!(report.contains(&words), "{words}");
+        let words = format!("rule at its look after {at} blocks, which holds at all its looks");
+        assert_eq!(report.matches(&words).count(), 2, "the results table and the forest plot");
+        let (_, advice) = report.split_once("## Recommendations").unwrap();
+        assert!(advice.contains("Every verdict here is that of the stopping rule"));
         assert!(report.contains("None: every planned run is there"), "no run is missing");
         assert!(!report.contains("p (Holm)") && !report.contains("interim"));
         assert!(report.contains(&format!("`{formula}`")) && !report.contains("`holm-difference`"));

@@ -351,6 +351,8 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
     let analysis = writer.analysis;
     let metric = analysis.plan.primary.metric;
     let mut items = Vec::new();
+    items.extend(stopping::advice(writer));
+    let n_remarks = items.len();
     if analysis.validity.of_study() == Status::Invalid {
         items.push(text(
             "Do not decide anything from this study: the evidence as a whole is invalid (see \
@@ -407,7 +409,7 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
         );
     }
     items.extend(undecided(writer));
-    if items.is_empty() {
+    if items.len() == n_remarks {
         items.push(text("The data do not support a recommendation."));
     }
     writer.list(items);

@@ -3,7 +3,7 @@
 use tachograph_model::plan::Metric;
 use tachograph_model::run::Arm;
 
-use super::{Writer, with_baseline};
+use super::{Writer, stopping, with_baseline};
 use crate::analysis::comparison::Compared;
 use crate::analysis::configuration::{ConfigurationAnalysis, Estimate};
 use crate::claim::{ClaimRef, Format, Number, Part, Source};
@@ -28,14 +28,11 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     }
     if let Some((drawing, description)) = figure::forest::draw(analysis, metric) {
         let margin = writer.margin();
-        let whose = if writer.sequential(metric).is_some() {
-            "Change against the baseline of the same block, with the interval of the stopping rule \
-             at its latest look. "
-        } else {
-            "Change against the baseline of the same block, with its interval. "
-        };
+        let interval = stopping::interval(writer).unwrap_or_else(|| text("its interval"));
         let caption = Prose::new()
-            .text(whose)
+            .text("Change against the baseline of the same block, with ")
+            .then(interval)
+            .text(". ")
             .text("The shaded band is the margin of ±")
             .value(margin)
             .text(" %: differences inside it do not matter.");
@@ -56,7 +53,9 @@ fn primary(writer: &mut Writer<'_>, metric: Metric) {
     let analysis = writer.analysis;
     let rows = analysis.configurations.iter().map(|each| row(writer, metric, each)).collect();
     let confidence = writer.confidence();
-    let sequential = writer.sequential(metric).is_some();
+    let interval = stopping::interval(writer);
+    let sequential = interval.is_some();
+    let whose = interval.map_or_else(Prose::new, |words| text(", with ").then(words));
     let mut columns = vec![
         (text("configuration"), Align::Left),
         (text("n"), Align::Right),
@@ -82,12 +81,7 @@ fn primary(writer: &mut Writer<'_>, metric: Metric) {
             .text(", mean over runs with ")
             .value(confidence)
             .text(" interval; change against the baseline within blocks")
-            .text(if sequential {
-                ", with the interval of the stopping rule at its latest look, which holds at all \
-                 looks"
-            } else {
-                ""
-            })
+            .then(whose)
             .text("; failed calls beside it.")
             .then(writer.cache_note()),
         columns,

@@ -149,6 +149,36 @@ pub(super) fn warning(writer: &mut Writer<'_>) {
     }
 }
 
+/// Returns whose interval stands beside a change in the primary metric, and of when.
+/// `None` for a fixed number of blocks.
+pub(super) fn interval(writer: &mut Writer<'_>) -> Option<Prose> {
+    let analysis = writer.analysis;
+    let stopping = analysis.stopping.as_ref()?;
+    let Some(last) = stopping.last() else {
+        return Some(text("no interval, since the stopping rule has not looked yet"));
+    };
+    let at = look_count(writer, last.n_blocks);
+    let line = Prose::new()
+        .text("the interval of the ")
+        .text(analysis.plan.stopping.rule.name())
+        .text(" rule at its look after ")
+        .value(at)
+        .text(" blocks, which holds at all its looks");
+    Some(line)
+}
+
+/// Returns the state of a sequential study as advice begins; nothing otherwise.
+pub(super) fn advice(writer: &mut Writer<'_>) -> Option<Prose> {
+    let stopping = writer.analysis.stopping.as_ref()?;
+    let state = state(writer, stopping);
+    Some(match stopping.last() {
+        Some(_) => {
+            state.text(" Every verdict here is that of the stopping rule at its latest look.")
+        }
+        None => state,
+    })
+}
+
 /// Says in the summary when and why the study ended, if it did.
 pub(super) fn sentence(writer: &mut Writer<'_>) -> Option<Prose> {
     let stopping = writer.analysis.stopping.as_ref()?;
