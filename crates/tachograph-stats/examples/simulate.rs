@@ -11,11 +11,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use tachograph_stats::{
     ArmEstimate, ChangeSearch, Confidence, ConfidenceSequence, DecisionRule, Direction,
-    GroupSequential, Margin, Pair, PairedDesign, Pairs, Resampling, Sample, Spending, StoppingRule,
-    Verdict, bca_mean, benjamini_hochberg, best_subset, brown_forsythe, brunner_munzel,
-    change_points, compare_arms, compare_family, holm, kolmogorov_smirnov, mann_kendall,
-    mann_whitney, mean_estimate, normal_upper_quantile, paired_ratio, quantile_estimate,
-    relabelling, shrink, sign_flip, signed_rank, studentised_mean, trimmed_mean_estimate, welch,
+    GroupSequential, IndependentArms, IndependentDesign, Margin, Pair, PairedDesign, Pairs,
+    Resampling, Sample, Spending, StoppingRule, Verdict, bca_mean, benjamini_hochberg, best_subset,
+    brown_forsythe, brunner_munzel, change_points, compare_arms, compare_family,
+    compare_independent, holm, independent_ratio, kolmogorov_smirnov, mann_kendall, mann_whitney,
+    mean_estimate, normal_upper_quantile, paired_ratio, quantile_estimate, relabelling,
+    sd_upper_limit, shrink, sign_flip, signed_rank, studentised_mean, trimmed_mean_estimate, welch,
 };
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
@@ -436,6 +437,71 @@ fn peeking(table: &Table) {
     );
 }
 
+/// Two studies that share no blocks, and the spread of a pilot.
+fn two_studies(table: &Table) {
+    Table::head("Two studies, and a pilot, in percent", "what | promised | seen");
+    let rule = |margin: f64| DecisionRule {
+        confidence: CONFIDENCE,
+        margin: Margin::new(margin).unwrap(),
+        direction: Direction::HigherIsBetter,
+    };
+    let runs = |w: &mut World, n: usize, ratio: f64, log_sd: f64, population: Population| {
+        let logs = w.sample(n, population);
+        let centre =
+            if matches!(population, Population::Lognormal) { population.mean() } else { 0.0 };
+        let values: Vec<f64> =
+            logs.values().iter().map(|x| 100.0 * ratio * (log_sd * (x - centre)).exp()).collect();
+        Sample::new(&values).unwrap()
+    };
+    let arms = |w: &mut World, n: (usize, usize), ratio: f64, sds: (f64, f64), population| {
+        let treatment = runs(w, n.0, ratio, sds.0, population);
+        IndependentArms { treatment, baseline: runs(w, n.1, 1.0, sds.1, population) }
+    };
+    for (title, population) in Population::ALL {
+        let what = format!("interval covers a ratio of 1.05: {title} logarithms, 5 and 5 runs");
+        table.row(&what, "95", 1, |w| {
+            let arms = arms(w, (5, 5), 1.05, (0.02, 0.02), population);
+            let found = independent_ratio(&arms.treatment, &arms.baseline, CONFIDENCE).unwrap();
+            found.interval.contains(1.05)
+        });
+    }
+    let normal = Population::Normal;
+    table.row(
+        "interval covers a ratio of 1.05: spreads 1 % and 4 %, 4 and 10 runs",
+        "95",
+        1,
+        |w| {
+            let arms = arms(w, (4, 10), 1.05, (0.01, 0.04), normal);
+            let found = independent_ratio(&arms.treatment, &arms.baseline, CONFIDENCE).unwrap();
+            found.interval.contains(1.05)
+        },
+    );
+    table.row("verdicts: any better or worse among 7 equal configurations", "at most 5", 5, |w| {
+        let family: Vec<IndependentArms> =
+            (0..7).map(|_| arms(w, (5, 5), 1.0, (0.03, 0.03), normal)).collect();
+        let found = compare_independent(&family, &rule(0.02)).unwrap();
+        found.iter().any(|each| matches!(each.verdict, Verdict::Better | Verdict::Worse))
+    });
+    table.row("equivalence claimed at the margin of 5 %, 5 and 5 runs", "at most 5", 1, |w| {
+        let family = [arms(w, (5, 5), 1.05, (0.02, 0.02), normal)];
+        compare_independent(&family, &rule(0.05)).unwrap()[0].verdict == Verdict::Equivalent
+    });
+    let design = IndependentDesign::new(0.03, 0.02, CONFIDENCE).unwrap();
+    for (n, ratio) in [(5, 1.05), (10, 1.03)] {
+        let promised = format!("{:.2} (approximation)", 100.0 * design.power(n, ratio).unwrap());
+        let what = format!("power: {n} and {n} runs, ratio {ratio}, spreads 3 % and 2 %");
+        table.row(&what, &promised, 1, |w| {
+            let family = [arms(w, (n, n), ratio, (0.03, 0.02), normal)];
+            compare_independent(&family, &rule(0.001)).unwrap()[0].ratio.p_value <= 0.05
+        });
+    }
+    let level = Confidence::new(0.8).unwrap();
+    table.row("the 80 % upper limit of the spread of 5 log ratios covers it", "80", 1, |w| {
+        let logs = w.sample(5, normal);
+        sd_upper_limit(logs.sd().unwrap(), 5, level).unwrap() >= 1.0
+    });
+}
+
 fn main() {
     let trials = std::env::args().nth(1).map_or(20_000, |text| text.parse().unwrap());
     let table = Table { trials };
@@ -443,4 +509,5 @@ fn main() {
     sizes(&table);
     families(&table);
     peeking(&table);
+    two_studies(&table);
 }

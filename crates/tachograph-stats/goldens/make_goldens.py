@@ -31,6 +31,7 @@ from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import ttost_paired
 
 import comparisons
+import contrasts
 import inference
 
 mpmath.mp.dps = 50
@@ -474,6 +475,7 @@ def main():
     distributions()
     comparisons.add_all(case)
     inference.add_all(case)
+    contrasts.add_all(case)
     header = {
         "command": "VENV/bin/python crates/tachograph-stats/goldens/make_goldens.py",
         "environment": "pip install -r crates/tachograph-stats/goldens/requirements.txt",

@@ -86,21 +86,30 @@ pub struct Equivalence {
 /// power approach for assessing the equivalence of average bioavailability*,
 /// Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680, on log ratios.
 pub fn tost(ratio: &PairedRatio, margin: Margin, confidence: Confidence) -> Equivalence {
-    let error = ratio.log_standard_error;
+    two_one_sided((ratio.log_mean, ratio.log_standard_error, ratio.df), margin, confidence)
+}
+
+/// The two tests on a mean log ratio, given with its standard error and degrees
+/// of freedom.
+pub(crate) fn two_one_sided(
+    (log_mean, error, df): (f64, f64, f64),
+    margin: Margin,
+    confidence: Confidence,
+) -> Equivalence {
     let p_value = if error > 0.0 {
-        let below_high = t_upper_tail((margin.log() - ratio.log_mean) / error, ratio.df);
-        let above_low = t_upper_tail((ratio.log_mean + margin.log()) / error, ratio.df);
+        let below_high = t_upper_tail((margin.log() - log_mean) / error, df);
+        let above_low = t_upper_tail((log_mean + margin.log()) / error, df);
         below_high.max(above_low)
-    } else if ratio.log_mean.abs() < margin.log() {
+    } else if log_mean.abs() < margin.log() {
         0.0
     } else {
         1.0
     };
     let alpha = confidence.alpha();
-    let half_width = if alpha < 0.5 { t_critical(2.0 * alpha, ratio.df) * error } else { 0.0 };
+    let half_width = if alpha < 0.5 { t_critical(2.0 * alpha, df) * error } else { 0.0 };
     let interval = Interval {
-        low: (ratio.log_mean - half_width).exp(),
-        high: (ratio.log_mean + half_width).exp(),
+        low: (log_mean - half_width).exp(),
+        high: (log_mean + half_width).exp(),
         confidence: 1.0 - 2.0 * alpha,
     };
     Equivalence { margin, p_value, interval }

@@ -20,6 +20,7 @@
 //! | ratio to the baseline within blocks | [`paired_ratio`] |
 //! | better, worse, equivalent, inconclusive | [`compare_arms`], [`compare_family`] |
 //! | difference of two independent samples | [`welch()`] |
+//! | ratio of two independent samples, judged | [`independent_ratio`], [`compare_independent`] |
 //! | what a factor does | [`BlockDesign::analyse`], [`Factorial::analyse`] |
 //! | intervals without a distribution | [`bca_mean`], [`bca_over_runs`], [`studentised_mean`] |
 //! | tests without a distribution | [`mann_whitney`], [`signed_rank`], [`brunner_munzel`], [`relabelling`], [`sign_flip`] |
@@ -31,7 +32,7 @@
 //! | ratio at equal output length | [`adjusted_log_ratio`] |
 //! | server starts, runs, calls | [`variance_components`], [`nested_components`] |
 //! | the best of many | [`shrink`], [`best_subset`], [`confirmation_plan`] |
-//! | how many blocks | [`PairedDesign`] |
+//! | how many blocks, or runs on each side | [`PairedDesign`], [`IndependentDesign`], [`sd_upper_limit`] |
 //! | when to stop | [`StoppingRule`]: [`GroupSequential`], [`ConfidenceSequence`] |
 
 mod adjust;
@@ -48,6 +49,7 @@ mod effect;
 mod equivalence;
 mod fairness;
 mod fieller;
+mod independent;
 mod interval;
 mod mean;
 mod outlier;
@@ -97,6 +99,10 @@ pub use effect::{CliffsDelta, EffectError, HedgesG, cliffs_delta, hedges_g};
 pub use equivalence::{Equivalence, Margin, MarginError, tost};
 pub use fairness::{FairnessError, jain_index};
 pub use fieller::{FiellerError, FiellerRatio, fieller};
+pub use independent::{
+    IndependentArms, IndependentComparison, IndependentError, IndependentFamilyError,
+    IndependentRatio, compare_independent, independent_ratio, tost_independent,
+};
 pub use interval::{Confidence, ConfidenceError, Interval};
 pub use mean::{
     EstimateError, MeanEstimate, TrimmedMeanEstimate, mean_estimate, trimmed_mean_estimate,
@@ -104,7 +110,7 @@ pub use mean::{
 pub use outlier::{FenceClass, TukeyFences};
 pub use paired::{Pair, PairedDifference, PairedRatio, Pairs, PairsError, paired_ratio, paired_t};
 pub use permutation::{Permutation, relabelling, sign_flip};
-pub use power::{PairedDesign, PowerError};
+pub use power::{IndependentDesign, PairedDesign, PowerError, SpreadError, sd_upper_limit};
 pub use proportion::{ExtremeBound, Proportion, ProportionError, ProportionEstimate};
 pub use quantile::{
     QuantileError, QuantileEstimate, harrell_davis, quantile, quantile_estimate,

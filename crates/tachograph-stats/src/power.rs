@@ -1,7 +1,14 @@
 //! How many blocks a question needs.
 //!
 //! Owns: power, detectable effect and required blocks of the paired comparison on
-//! log ratios, for differences and for equivalence.
+//! log ratios, for differences and for equivalence; the same for two independent
+//! samples; and how far a pilot's spread can be trusted.
+
+mod independent;
+mod pilot;
+
+pub use independent::IndependentDesign;
+pub use pilot::{SpreadError, sd_upper_limit};
 
 use crate::distribution::{
     mean_over_scale, noncentral_t_upper_tail, normal_upper_tail, t_critical,
@@ -50,6 +57,12 @@ pub enum PowerError {
     TooFewBlocks {
         /// How many were asked about.
         n_blocks: usize,
+    },
+    /// Spread over runs needs two runs on each side.
+    #[error("two independent samples need at least 2 runs each, {n_runs} were asked about")]
+    TooFewRuns {
+        /// How many were asked about.
+        n_runs: usize,
     },
     /// The number of arms is not usable.
     #[error("{n_arms} arms cannot be confirmed together; re-measure 1 to 1,000, few by custom")]
@@ -104,15 +117,12 @@ impl PairedDesign {
     }
 
     fn power_at(&self, n_blocks: usize, log_effect: f64) -> f64 {
-        let df = (n_blocks - 1) as f64;
-        let critical = t_critical(self.confidence.alpha(), df);
-        let delta = (n_blocks as f64).sqrt() * log_effect / self.log_sd;
-        if delta > 1e4 {
-            // Far beyond any critical value that a usable confidence has.
-            return if critical < delta / 100.0 { 1.0 } else { 0.0 };
-        }
-        let upper = noncentral_t_upper_tail(critical, df, delta);
-        (upper + noncentral_t_upper_tail(critical, df, -delta)).clamp(0.0, 1.0)
+        difference_power(self.standard_error(n_blocks), self.confidence, log_effect)
+    }
+
+    /// The standard error of a mean log ratio and its degrees of freedom.
+    fn standard_error(&self, n_blocks: usize) -> (f64, f64) {
+        (self.log_sd / (n_blocks as f64).sqrt(), (n_blocks - 1) as f64)
     }
 
     /// Returns the smallest number of blocks that detects a true ratio with at
@@ -142,16 +152,7 @@ impl PairedDesign {
         if n_blocks < 2 {
             return Err(PowerError::TooFewBlocks { n_blocks });
         }
-        let (mut low, mut high) = (0.0, self.log_sd);
-        while self.power_at(n_blocks, high) < power {
-            high *= 2.0;
-        }
-        // Fifty halvings leave fewer than 1e-15 of the first bracket.
-        for _ in 0..50 {
-            let middle = f64::midpoint(low, high);
-            if self.power_at(n_blocks, middle) < power { low = middle } else { high = middle }
-        }
-        Ok(high.exp())
+        Ok(smallest_effect(self.log_sd, |effect| self.power_at(n_blocks, effect) >= power).exp())
     }
 
     /// Returns the probability of showing equivalence within `margin` when the true
@@ -182,19 +183,7 @@ impl PairedDesign {
     }
 
     fn equivalence_power_at(&self, n_blocks: usize, log_ratio: f64, margin: Margin) -> f64 {
-        let df = (n_blocks - 1) as f64;
-        let critical = t_critical((2.0 * self.confidence.alpha()).min(1.0), df);
-        let root = (n_blocks as f64).sqrt() / self.log_sd;
-        let to_high = (margin.log() - log_ratio) * root;
-        let to_low = (margin.log() + log_ratio) * root;
-        // The bend where no mean passes any more costs the rule accuracy, hence
-        // the fine steps.
-        let sharpness = critical.max(to_high.abs()).max(to_low.abs()).max(100.0);
-        mean_over_scale(df, sharpness, |s| {
-            let below_high = normal_upper_tail(critical * s - to_high);
-            let below_low = normal_upper_tail(to_low - critical * s);
-            (below_high - below_low).max(0.0)
-        })
+        equivalence_power(self.standard_error(n_blocks), self.confidence, log_ratio, margin)
     }
 
     /// Returns the smallest number of blocks that shows equivalence within `margin`
@@ -209,11 +198,59 @@ impl PairedDesign {
     }
 }
 
+/// The power of a two-sided t test of a mean log ratio whose estimate has the
+/// given standard error and degrees of freedom.
+fn difference_power((error, df): (f64, f64), confidence: Confidence, log_effect: f64) -> f64 {
+    let critical = t_critical(confidence.alpha(), df);
+    let delta = log_effect / error;
+    if delta > 1e4 {
+        // Far beyond any critical value that a usable confidence has.
+        return if critical < delta / 100.0 { 1.0 } else { 0.0 };
+    }
+    let upper = noncentral_t_upper_tail(critical, df, delta);
+    (upper + noncentral_t_upper_tail(critical, df, -delta)).clamp(0.0, 1.0)
+}
+
+/// The power of the two one-sided tests, integrated over the law of the spread.
+fn equivalence_power(
+    (error, df): (f64, f64),
+    confidence: Confidence,
+    log_ratio: f64,
+    margin: Margin,
+) -> f64 {
+    let critical = t_critical((2.0 * confidence.alpha()).min(1.0), df);
+    let to_high = (margin.log() - log_ratio) / error;
+    let to_low = (margin.log() + log_ratio) / error;
+    // The bend where no mean passes any more costs the rule accuracy, hence
+    // the fine steps.
+    let sharpness = critical.max(to_high.abs()).max(to_low.abs()).max(100.0);
+    mean_over_scale(df, sharpness, |s| {
+        let below_high = normal_upper_tail(critical * s - to_high);
+        let below_low = normal_upper_tail(to_low - critical * s);
+        (below_high - below_low).max(0.0)
+    })
+}
+
+/// The smallest effect for which `enough` holds; `scale` is above 0.
+fn smallest_effect(scale: f64, enough: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (0.0, scale);
+    while !enough(high) {
+        high *= 2.0;
+    }
+    // Fifty halvings leave fewer than 1e-15 of the first bracket.
+    for _ in 0..50 {
+        let middle = f64::midpoint(low, high);
+        if enough(middle) { high = middle } else { low = middle }
+    }
+    high
+}
+
 fn check_power(power: f64) -> Result<(), PowerError> {
     if (0.05..=0.9999).contains(&power) { Ok(()) } else { Err(PowerError::Power { power }) }
 }
 
-/// The fewest blocks for which `enough` holds; power grows with blocks.
+/// The fewest blocks (or runs on each side), at least 2, for which `enough` holds;
+/// power grows with them.
 fn fewest(enough: impl Fn(usize) -> bool) -> Result<usize, PowerError> {
     let mut high = 2;
     while !enough(high) {

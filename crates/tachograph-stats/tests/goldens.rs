@@ -7,6 +7,7 @@
 
 mod goldens {
     pub(crate) mod compare;
+    pub(crate) mod contrast;
     pub(crate) mod decide;
     pub(crate) mod design;
     pub(crate) mod estimate;
@@ -52,6 +53,11 @@ const METHODS: &[&str] = &[
     "gupta",
     "harrell_davis",
     "hedges_g",
+    "independent_detectable",
+    "independent_equivalence_power",
+    "independent_power",
+    "independent_ratio",
+    "independent_runs_for",
     "jain",
     "kolmogorov_smirnov",
     "luck",
@@ -70,6 +76,7 @@ const METHODS: &[&str] = &[
     "quantile_sample_size",
     "quantiles",
     "relabelling",
+    "sd_upper_limit",
     "shrink",
     "sign_flip",
     "signed_rank",
@@ -77,6 +84,7 @@ const METHODS: &[&str] = &[
     "t_quantile",
     "t_tail",
     "tost",
+    "tost_independent",
     "trimmed_mean",
     "variance_components",
     "welch",
