@@ -14,6 +14,12 @@ use std::collections::BTreeMap;
 use crate::event::{CallFinished, CallSent, CallStatus, Chunk, Event};
 use crate::units::{DurationNs, InstantNs};
 
+/// The version of the definitions of all metrics, of calls and of runs.
+///
+/// Raise it with any change that gives another value for the same events: stored
+/// values of an older version must not be compared with newer ones.
+pub const METRIC_DEFINITIONS: u32 = 1;
+
 /// A call: what was sent, what arrived, how it ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRecord {

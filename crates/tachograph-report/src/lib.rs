@@ -2,17 +2,21 @@
 //!
 //! Owns: the way from a run's events to a published report and back. One line:
 //! [`distil`] the events of each run, [`analyse`] the study, [`render`] the
-//! report, [`verify`] what was published.
+//! report, [`verify`] what was published. Beside it: [`contrast`] puts two studies
+//! against each other, [`plan_from_pilot`] says how many blocks a question needs.
 //!
 //! Does not: touch files, clocks or the network, or compute a statistic that
 //! `tachograph_stats` does not define. Equal inputs give equal bytes.
 
 mod analysis;
 mod claim;
+mod contrast;
 mod document;
 mod facts;
 mod figure;
 mod formula;
+mod page;
+mod pilot;
 mod render;
 mod report;
 mod single_agent;
@@ -24,9 +28,15 @@ mod verify;
 
 pub use analysis::stopping::{PlannedLook, PrimaryValues, SequentialRule};
 pub use analysis::{Analysis, Headline, analyse};
+pub use contrast::{
+    AgentIdentity, Asked, Aspect, BASELINE_SCHEMA, BaselineError, Cell, Comparability, Contrast,
+    ContrastError, Design, Extract, Form, Gate, Gating, Remark, ServerFacts, ServerWord, Setting,
+    Side, StudyIdentity, Terms, Unlike, Untold, contrast,
+};
 pub use facts::{
     AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts, distil,
 };
+pub use pilot::{PilotError, PilotPlan, PilotTerms, plan_from_pilot};
 pub use render::{Rendered, render};
 pub use tables::tables;
 pub use validity::Status;

@@ -10,6 +10,7 @@ mod study;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tachograph_model::plan::{Order, Plan};
 use tachograph_model::run::{Arm, Configuration, RunId};
 use tachograph_model::study::StudyHead;
@@ -21,7 +22,8 @@ use crate::claim::Format;
 use crate::facts::RunFacts;
 
 /// How far something can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing speaks against it.
     Valid,

@@ -108,7 +108,7 @@ pub(crate) fn pairs(
 }
 
 /// The power that a question of size is asked for: four in five.
-const POWER: f64 = 0.8;
+pub(crate) const POWER: f64 = 0.8;
 
 /// Returns the smallest true ratio above 1 that the typical tuned configuration
 /// of this study could be told from the baseline by.
