@@ -6,6 +6,10 @@
 
 #![expect(clippy::doc_markdown, reason = "doc comments are help texts, shown as they are")]
 
+mod gate;
+
+pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -41,6 +45,12 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
+    /// Say what became better or worse between two studies or configurations
+    Compare(CompareArgs),
+    /// Keep what comparing needs of a study in one small file
+    Baseline(BaselineArgs),
+    /// Say how many blocks a question needs, from a pilot study
+    Power(PowerArgs),
     /// Serve a model on Ollama's and OpenAI's routes
     Serve(ServeArgs),
     /// Print the JSON schema of plans, for editors

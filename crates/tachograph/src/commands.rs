@@ -5,9 +5,12 @@
 //!
 //! Does not: compute anything that is worth a test of its own.
 
+pub(crate) mod baseline;
+pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod plan;
+pub(crate) mod power;
 pub(crate) mod quickstart;
 pub(crate) mod report;
 pub(crate) mod run;

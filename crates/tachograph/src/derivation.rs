@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use tachograph_model::study::StudyHead;
 use tachograph_report::{Analysis, Rendered, RunFacts};
 use tachograph_store::{OpenError, OpenStudy, Study};
 
@@ -36,6 +37,17 @@ pub(crate) fn derive(folder: &Path) -> Result<Derivation, Failure> {
     let analysis = tachograph_report::analyse(study.head(), &facts);
     let rendered = tachograph_report::render(&analysis);
     Ok(Derivation { study, facts, analysis, rendered })
+}
+
+/// Reads the study in `folder` and returns what its runs say, without a report.
+///
+/// # Errors
+///
+/// As [`derive`].
+pub(crate) fn facts_of(folder: &Path) -> Result<(StudyHead, Vec<RunFacts>), Failure> {
+    let study = Study::open(folder).map_err(|error| open_failure(&error, folder))?;
+    let facts = facts(&study).map_err(|error| open_failure(&error, folder))?;
+    Ok((study.head().clone(), facts))
 }
 
 /// Returns the facts of every sealed run; one run's events are in memory at a time.

@@ -9,6 +9,7 @@ mod cache;
 mod commands;
 mod derivation;
 mod engine;
+mod evidence;
 mod failure;
 mod inputs;
 mod loaded_plan;
@@ -62,6 +63,9 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Run(args) => commands::run::execute(&args),
         Command::Report(args) => commands::report::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),
+        Command::Compare(args) => commands::compare::execute(&args),
+        Command::Baseline(args) => commands::baseline::execute(&args),
+        Command::Power(args) => commands::power::execute(&args),
         Command::Serve(args) => commands::serve::execute(&args),
         Command::Schema => {
             terminal::out(format!("{:#}", tachograph_model::plan::Plan::json_schema()));

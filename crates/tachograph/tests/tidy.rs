@@ -21,6 +21,7 @@ use tachograph_model::event::{Event, Recorded};
 use tachograph_model::plan::{Plan, expand, parse};
 use tachograph_model::study::{JournalEntry, JournalLine, Manifest};
 use tachograph_model::task::Task;
+use tachograph_report::Aspect;
 use tachograph_serve::SimulatedConfig;
 
 /// The only lines of code that a file under `src` may have.
@@ -504,6 +505,17 @@ fn every_metric_of_a_call_is_documented() {
         .iter()
         .filter(|name| !text.contains(&format!("`{name}`")))
         .map(|name| format!("docs/metrics.md does not describe `{name}`"))
+        .collect();
+    assert_none(&missing);
+}
+
+#[test]
+fn every_aspect_of_comparability_is_documented() {
+    let text = read(&root().join("docs/ci.md"));
+    let missing: Vec<String> = Aspect::ALL
+        .into_iter()
+        .filter(|aspect| !text.contains(&format!("`{}`", aspect.name())))
+        .map(|aspect| format!("docs/ci.md does not describe `{}`", aspect.name()))
         .collect();
     assert_none(&missing);
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod bad_input;
+mod compared;
 mod interrupted;
 mod stopping;
 mod straight_line;
