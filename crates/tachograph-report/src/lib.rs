@@ -2,7 +2,7 @@
 //!
 //! Owns: the way from a run's events to a published report and back. One line:
 //! [`distil`] the events of each run, [`analyse`] the study, [`render`] the
-//! report, [`verify`] what was published. Beside it: [`contrast`] puts two studies
+//! report, [`verify`] what was published. Beside it: [`contrast()`] puts two studies
 //! against each other, [`plan_from_pilot`] says how many blocks a question needs.
 //!
 //! Does not: touch files, clocks or the network, or compute a statistic that

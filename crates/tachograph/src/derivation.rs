@@ -43,7 +43,7 @@ pub(crate) fn derive(folder: &Path) -> Result<Derivation, Failure> {
 ///
 /// # Errors
 ///
-/// As [`derive`].
+/// As [`derive()`].
 pub(crate) fn facts_of(folder: &Path) -> Result<(StudyHead, Vec<RunFacts>), Failure> {
     let study = Study::open(folder).map_err(|error| open_failure(&error, folder))?;
     let facts = facts(&study).map_err(|error| open_failure(&error, folder))?;
