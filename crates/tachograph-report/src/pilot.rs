@@ -19,7 +19,7 @@ use tachograph_stats::{
     sd_upper_limit,
 };
 
-use crate::analysis::comparison::pairs;
+use crate::analysis::comparison::{pairs, shared};
 use crate::contrast::Extract;
 use crate::facts::RunFacts;
 use crate::validity::Status;
@@ -211,12 +211,6 @@ pub fn plan_from_pilot(
 
 fn term(what: &'static str, error: &impl std::error::Error) -> PilotError {
     PilotError::Term { what, reason: error.to_string() }
-}
-
-/// The confidence of one of `family` tests that share alpha.
-fn shared(alpha: f64, family: usize) -> Confidence {
-    Confidence::new((1.0 - alpha / family as f64).min(0.999_999))
-        .expect("alpha was checked, and a share of it is smaller")
 }
 
 /// Refuses a pilot whose configurations are all unusable for want of blocks.

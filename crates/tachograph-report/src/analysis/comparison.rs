@@ -133,10 +133,24 @@ pub(crate) fn detectable(
 /// The family is accounted for by dividing alpha by its size (Bonferroni), which
 /// Holm's adjustment never exceeds.
 pub(crate) fn blocks_needed(comparison: &Comparison, rule: &DecisionRule) -> Option<usize> {
-    let alpha = rule.confidence.alpha() / comparison.family_size.max(1) as f64;
-    let confidence = Confidence::new((1.0 - alpha).min(0.999_999)).ok()?;
-    let design = PairedDesign::new(comparison.ratio.log_sd, confidence).ok()?;
+    blocks_to_settle(comparison.ratio.log_sd, comparison.family_size, rule)
+}
+
+/// As [`blocks_needed`], for log ratios of a known spread.
+pub(crate) fn blocks_to_settle(
+    log_sd: f64,
+    family_size: usize,
+    rule: &DecisionRule,
+) -> Option<usize> {
+    let confidence = shared(rule.confidence.alpha(), family_size);
+    let design = PairedDesign::new(log_sd, confidence).ok()?;
     let change = design.blocks_for(rule.margin.ratio_high(), POWER).ok()?;
     let absence = design.blocks_for_equivalence(rule.margin, POWER).ok()?;
     Some(change.max(absence))
+}
+
+/// Returns the confidence of one of `family_size` tests that share `alpha`.
+pub(crate) fn shared(alpha: f64, family_size: usize) -> Confidence {
+    let own = alpha / family_size.max(1) as f64;
+    Confidence::new((1.0 - own).clamp(0.5, 0.999_999)).expect("clamped to its range")
 }

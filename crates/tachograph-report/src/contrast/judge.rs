@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use tachograph_model::plan::Metric;
 use tachograph_model::run::{Arm, ConfigurationId};
 use tachograph_stats::{
-    Comparison, Confidence, DecisionRule, IndependentArms, IndependentComparison,
-    IndependentDesign, IndependentError, PairedDesign, PairsError, Sample, Verdict, compare_arms,
-    compare_independent,
+    Comparison, DecisionRule, IndependentArms, IndependentComparison, IndependentDesign,
+    IndependentError, PairsError, Sample, Verdict, compare_arms, compare_independent,
 };
 
 use super::extract::{Cell, Extract};
 use super::{Contrast, Design, Judged, Refusal, Row, Sampled, Spread};
-use crate::analysis::comparison::{POWER, pairs};
+use crate::analysis::comparison::{POWER, blocks_to_settle, pairs, shared};
 use crate::analysis::direction;
 use crate::validity::Status;
 
@@ -207,20 +206,15 @@ impl Judged {
 /// the margin, or its absence. The family is accounted for by Bonferroni, which
 /// Holm never exceeds.
 fn needed(judged: &Judged, rule: &DecisionRule) -> Option<usize> {
-    let alpha = rule.confidence.alpha() / judged.family_size.max(1) as f64;
-    let confidence = Confidence::new((1.0 - alpha).min(0.999_999)).ok()?;
-    let (ratio, margin) = (rule.margin.ratio_high(), rule.margin);
-    let (change, absence) = match judged.spread {
-        Spread::Paired(log_sd) => {
-            let design = PairedDesign::new(log_sd, confidence).ok()?;
-            (design.blocks_for(ratio, POWER), design.blocks_for_equivalence(margin, POWER))
-        }
-        Spread::Independent(ours, theirs) => {
-            let design = IndependentDesign::new(ours, theirs, confidence).ok()?;
-            (design.runs_for(ratio, POWER), design.runs_for_equivalence(margin, POWER))
-        }
+    let (ours, theirs) = match judged.spread {
+        Spread::Paired(log_sd) => return blocks_to_settle(log_sd, judged.family_size, rule),
+        Spread::Independent(ours, theirs) => (ours, theirs),
     };
-    Some(change.ok()?.max(absence.ok()?))
+    let confidence = shared(rule.confidence.alpha(), judged.family_size);
+    let design = IndependentDesign::new(ours, theirs, confidence).ok()?;
+    let change = design.runs_for(rule.margin.ratio_high(), POWER).ok()?;
+    let absence = design.runs_for_equivalence(rule.margin, POWER).ok()?;
+    Some(change.max(absence))
 }
 
 /// Compares, for each tuned configuration, its ratio to the baseline of its own
