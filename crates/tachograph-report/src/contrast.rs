@@ -24,6 +24,7 @@ pub use extract::{
 use std::collections::BTreeSet;
 
 use tachograph_model::plan::Metric;
+use tachograph_model::plan::stopping::Rule;
 use tachograph_model::run::Arm;
 use tachograph_stats::{
     Confidence, ConfidenceError, DecisionRule, Interval, Margin, MarginError, Verdict,
@@ -391,6 +392,12 @@ impl Identity {
 }
 
 impl Contrast {
+    /// Returns whether a side is of a study that could end by what it had seen.
+    pub(crate) fn has_looks(&self) -> bool {
+        let sides = [&self.reference, &self.candidate];
+        sides.iter().any(|side| side.extract.setting.stopping != Rule::Fixed)
+    }
+
     /// Returns whether the sides are unlike in something that was not accepted,
     /// so that nothing was compared.
     pub fn is_refused(&self) -> bool {

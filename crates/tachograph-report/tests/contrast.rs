@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use fake::{Noise, Shape};
 use tachograph_model::digest::Digest;
 use tachograph_model::event::CallStatus;
+use tachograph_model::plan::stopping::Rule;
 use tachograph_model::plan::{Metric, Plan};
 use tachograph_model::run::Run;
 use tachograph_report::{
@@ -73,6 +74,20 @@ fn side<'a>(name: &'a str, extract: &'a Extract) -> Side<'a> {
 
 fn between(reference: &Extract, candidate: &Extract, terms: &Terms) -> Contrast {
     contrast(side("old", reference), side("new", candidate), terms).unwrap()
+}
+
+/// A study that could end by what it had seen says so beside every verdict on it.
+#[test]
+fn looks_of_a_stopping_rule_are_said() {
+    let (reference, mut candidate) = (plain(1, 100.0), plain(2, 100.0));
+    let said = |candidate: &Extract| {
+        between(&reference, candidate, &Terms::default()).print(Form::Text, None)
+    };
+    assert!(!said(&candidate).contains("sequential stopping rule"));
+    candidate.setting.stopping = Rule::AlwaysValid;
+    let text = said(&candidate);
+    assert!(text.contains("sequential stopping rule"), "{text}");
+    assert!(text.contains("stopping rule: reference fixed; candidate always-valid"), "{text}");
 }
 
 fn verdicts(contrast: &Contrast) -> Vec<Option<Verdict>> {

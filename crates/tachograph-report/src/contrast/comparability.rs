@@ -292,6 +292,7 @@ impl Comparability {
         self.remark("build of tacho that measured", &harness.profile, &its.profile);
         self.remark("blocks planned", &one.blocks, &other.blocks);
         self.remark("seed of the plan", &one.seed, &other.seed);
+        self.remark("stopping rule", &one.stopping.name(), &other.stopping.name());
         self.remark("order inside a block", &word(&one.order), &word(&other.order));
     }
 

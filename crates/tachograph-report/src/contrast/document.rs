@@ -79,6 +79,7 @@ impl Contrast {
                 Design::Independent => "independent samples",
             },
             "warning": (self.design == Design::Independent).then_some(words::CONFOUNDED),
+            "warning_of_looks": self.has_looks().then_some(words::LOOKED),
             "metric": self.metric,
             "unit": self.metric.unit(),
             "better": match self.rule.direction {

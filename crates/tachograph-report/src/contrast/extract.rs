@@ -13,6 +13,7 @@ use tachograph_model::digest::Digest;
 use tachograph_model::environment::{Gpu, Harness, Host, ServerIdentity};
 use tachograph_model::event::Stage;
 use tachograph_model::options::Options;
+use tachograph_model::plan::stopping::Rule;
 use tachograph_model::plan::{
     Api, ConnectionMode, Metric, Order, Plan, Primary, PromptCache, ServerPolicy,
 };
@@ -86,6 +87,8 @@ pub struct Setting {
     pub seed: u64,
     /// The order inside a block.
     pub order: Order,
+    /// The rule by which the study ended.
+    pub stopping: Rule,
     /// Calls before the workflow.
     pub warmup_calls: u32,
     /// What happened to the server before each run.
@@ -263,6 +266,7 @@ impl Extract {
                 blocks: plan.blocks,
                 seed: plan.seed,
                 order: plan.order,
+                stopping: plan.stopping.rule,
                 warmup_calls: plan.warmup_calls,
                 server_policy: plan.server_policy,
                 connection: plan.connection,

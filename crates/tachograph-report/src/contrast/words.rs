@@ -17,6 +17,11 @@ pub(super) const CONFOUNDED: &str = "Two studies were made at different times: w
      take it out. One study that holds both configurations in the same blocks is the stronger \
      design.";
 
+/// What has to be said where a study could end by what it had seen.
+pub(super) const LOOKED: &str = "A study here had a sequential stopping rule. Intervals and p-values below take no \
+     account of its looks: a study that ended early tends to show its differences too large. The \
+     verdicts of that study alone are those of its own report.";
+
 /// Prints a ratio as a change in percent.
 pub(crate) fn change(ratio: f64) -> String {
     let decimals = decimals_for((ratio - 1.0).abs() * 100.0, 3).clamp(1, 2);
@@ -150,6 +155,9 @@ pub(super) fn page(contrast: &Contrast, gate: Option<&str>) -> Page {
     page.list(introduction(contrast));
     if contrast.design == Design::Independent {
         page.sentence(CONFOUNDED);
+    }
+    if contrast.has_looks() {
+        page.sentence(LOOKED);
     }
     comparability(&mut page, contrast);
     if contrast.is_refused() {
