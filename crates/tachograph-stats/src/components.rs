@@ -11,7 +11,7 @@ pub use nested::{
 use crate::anova::one_way_f;
 use crate::distribution::f_upper_quantile;
 use crate::mean::EstimateError;
-use crate::{Confidence, Interval, Sample};
+use crate::{BlockDesign, Confidence, Interval, Sample};
 
 /// Two levels of variation: runs, and calls within runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,15 +69,10 @@ pub fn variance_components(
     let between = ((table.mean_square_between - within) / per_run).max(0.0);
     let icc = (between + within > 0.0).then(|| between / (between + within));
     let balanced = runs.iter().all(|run| run.n() == runs[0].n());
-    let icc_interval = table.f.filter(|_| balanced).map(|f| {
-        let half = confidence.alpha() / 2.0;
-        let (low, high) = (
-            f / f_upper_quantile(half, table.df_between, table.df_within),
-            f * f_upper_quantile(half, table.df_within, table.df_between),
-        );
-        let icc_of = |f: f64| ((f - 1.0) / (f + per_run - 1.0)).clamp(0.0, 1.0);
-        Interval { low: icc_of(low), high: icc_of(high), confidence: confidence.level() }
-    });
+    let icc_interval = table
+        .f
+        .filter(|_| balanced)
+        .map(|f| icc_interval((f, table.df_between, table.df_within), per_run, confidence));
     Ok(VarianceComponents {
         n_runs,
         n_calls,
@@ -87,6 +82,63 @@ pub fn variance_components(
         icc_interval,
         p_value: table.p_value,
     })
+}
+
+/// The interval of an intraclass correlation from its F statistic.
+fn icc_interval(
+    (f, df_between, df_within): (f64, f64, f64),
+    per_run: f64,
+    confidence: Confidence,
+) -> Interval {
+    let half = confidence.alpha() / 2.0;
+    let (low, high) = (
+        f / f_upper_quantile(half, df_between, df_within),
+        f * f_upper_quantile(half, df_within, df_between),
+    );
+    let icc_of = |f: f64| ((f - 1.0) / (f + per_run - 1.0)).clamp(0.0, 1.0);
+    Interval { low: icc_of(low), high: icc_of(high), confidence: confidence.level() }
+}
+
+impl BlockDesign {
+    /// Splits the variance of calls into between runs and within runs, where the
+    /// calls of a run differ by design: an analysis and a report, say.
+    ///
+    /// The blocks of the design are the runs, its levels the places of calls in a
+    /// run. What the places differ by on average is taken out; what is left of a
+    /// call is variation within its run. [`variance_components`] would count the
+    /// difference of places as variation of calls.
+    ///
+    /// # Source
+    ///
+    /// Method of moments for random blocks and fixed levels: Searle, Casella and
+    /// `McCulloch` (1992), *Variance Components*, section 4.3; a negative estimate is
+    /// set to 0. The correlation is ICC(3, 1) of Shrout and Fleiss (1979),
+    /// Psychological Bulletin 86, 420-428, with its interval.
+    pub fn block_components(&self, confidence: Confidence) -> VarianceComponents {
+        let analysis = self.analyse(confidence);
+        let (n_runs, per_run) = (analysis.n_blocks, analysis.levels.len());
+        let calls = per_run as f64;
+        let sd_within = analysis.residual_sd;
+        let sd_between = match analysis.blocks.f {
+            Some(f) => sd_within * ((f - 1.0).max(0.0) / calls).sqrt(),
+            // Nothing is left within runs, so that all places vary alike.
+            None if analysis.blocks.p_value < 1.0 => analysis.levels[0].estimate.sd,
+            None => 0.0,
+        };
+        let total = sd_between.hypot(sd_within);
+        VarianceComponents {
+            n_runs,
+            n_calls: n_runs * per_run,
+            sd_between,
+            sd_within,
+            icc: (total > 0.0).then(|| (sd_between / total).powi(2)),
+            icc_interval: analysis.blocks.f.map(|f| {
+                let ratio = (f, analysis.blocks.df, analysis.blocks.df_residual);
+                icc_interval(ratio, calls, confidence)
+            }),
+            p_value: analysis.blocks.p_value,
+        }
+    }
 }
 
 impl VarianceComponents {

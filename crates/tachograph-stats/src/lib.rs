@@ -30,7 +30,7 @@
 //! | drift over the runs | [`mann_kendall`], [`autocorrelation`] |
 //! | changes and warm-up | [`change_points`], [`steady_state`] |
 //! | ratio at equal output length | [`adjusted_log_ratio`] |
-//! | server starts, runs, calls | [`variance_components`], [`nested_components`] |
+//! | server starts, runs, calls | [`variance_components`], [`BlockDesign::block_components`], [`nested_components`] |
 //! | the best of many | [`shrink`], [`best_subset`], [`confirmation_plan`] |
 //! | how many blocks, or runs on each side | [`PairedDesign`], [`IndependentDesign`], [`sd_upper_limit`] |
 //! | when to stop | [`StoppingRule`]: [`GroupSequential`], [`ConfidenceSequence`] |

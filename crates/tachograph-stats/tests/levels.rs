@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use tachograph_stats::{
-    ChangeError, ChangeOf, ChangeSearch, ComponentError, ComponentMethod, Confidence,
-    CovariateError, LevelCosts, Margin, OptimalRepetitions, Pairs, Resampling, Sample, Warming,
-    adjusted_difference, adjusted_log_ratio, change_points, nested_components, steady_state,
+    BlockDesign, Cell, ChangeError, ChangeOf, ChangeSearch, ComponentError, ComponentMethod,
+    Confidence, CovariateError, LevelCosts, Margin, OptimalRepetitions, Pairs, Resampling, Sample,
+    Warming, adjusted_difference, adjusted_log_ratio, change_points, nested_components,
+    steady_state,
 };
 
 const CONFIDENCE: Confidence = Confidence::NINETY_FIVE;
@@ -201,4 +202,45 @@ fn output_length_is_taken_out() {
     assert!(through.t.is_none() && through.slope.is_finite());
     let steep = adjust(&[2e299, -4e298, 6e297], &[2e-300, -4e-301, 6e-302]);
     assert_eq!(steep, Err(CovariateError::OutOfRange));
+}
+
+/// The data of Shrout and Fleiss (1979), table 2: six targets, four judges. Their
+/// table 4 gives ICC(3, 1) as 0.71; section "confidence intervals" 0.34 to 0.95.
+#[test]
+fn runs_and_calls_in_fixed_places_are_told_apart() {
+    let ratings: [[f64; 4]; 6] = [
+        [9.0, 2.0, 5.0, 8.0],
+        [6.0, 1.0, 3.0, 2.0],
+        [8.0, 4.0, 6.0, 8.0],
+        [7.0, 1.0, 2.0, 6.0],
+        [10.0, 5.0, 6.0, 9.0],
+        [6.0, 2.0, 4.0, 7.0],
+    ];
+    let design = |rows: &[[f64; 4]]| {
+        let cells: Vec<Cell> = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(block, row)| {
+                row.iter().enumerate().map(move |(level, &value)| Cell { block, level, value })
+            })
+            .collect();
+        BlockDesign::new(&cells).unwrap().block_components(CONFIDENCE)
+    };
+    let found = design(&ratings);
+    assert_eq!((found.n_runs, found.n_calls), (6, 24));
+    // Their mean squares: 11.24 between targets, 1.02 residual.
+    let (between, within) = (56.208_333_333_333_33 / 5.0, 15.291_666_666_666_67 / 15.0);
+    let expected = (between - within) / (between + 3.0 * within);
+    assert!((found.icc.unwrap() - expected).abs() < 1e-12, "{found:?}");
+    assert!((found.icc.unwrap() - 0.71).abs() < 0.006);
+    assert!((found.sd_within - f64::sqrt(within)).abs() < 1e-12);
+    assert!((found.sd_between - f64::sqrt((between - within) / 4.0)).abs() < 1e-12);
+    let interval = found.icc_interval.unwrap();
+    assert!((interval.low - 0.34).abs() < 0.01 && (interval.high - 0.95).abs() < 0.01);
+    // Runs that only differ as a whole have no variation within.
+    let shifted = design(&[[1.0, 5.0, 2.0, 3.0], [2.0, 6.0, 3.0, 4.0]]);
+    assert_eq!((shifted.sd_within, shifted.icc), (0.0, Some(1.0)));
+    assert!((shifted.sd_between - f64::sqrt(0.5)).abs() < 1e-12);
+    let equal = design(&[[1.0, 5.0, 2.0, 3.0]; 3]);
+    assert_eq!((equal.sd_between, equal.icc), (0.0, None));
 }
