@@ -26,6 +26,8 @@ use tachograph_stats::{
     ProportionEstimate, Sample, Verdict,
 };
 
+use crate::depth::exploratory::{self, Exploratory};
+use crate::depth::{self, Depth, Inputs};
 use crate::facts::{Degeneracy, RunFacts};
 use crate::validity::{self, Status, Validity};
 use comparison::Compared;
@@ -72,6 +74,10 @@ pub struct Analysis {
     pub(crate) trend: Option<MannKendall>,
     /// The smallest ratio above 1 that the typical comparison could detect.
     pub(crate) detectable: Option<f64>,
+    /// What lies below the verdicts on the primary metric.
+    pub(crate) depth: Depth,
+    /// The adjusted p-values of what nobody planned.
+    pub(crate) exploratory: Exploratory,
     pub(crate) conditions: Vec<ConditionRange>,
     pub(crate) ttft_warm: Option<Ecdf>,
     pub(crate) ttft_cold: Option<Ecdf>,
@@ -174,6 +180,15 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         drift::blocks(&runs, planned.len(), plan.primary.metric, &rule);
     let trend = drift::trend(&configurations, &runs, plan.primary.metric);
     validity.add_trend(trend.as_ref(), plan);
+    let depth = Depth::of(&Inputs {
+        plan,
+        rule: &rule,
+        metric: plan.primary.metric,
+        configurations: &configurations,
+        runs: &runs,
+        facts: &facts,
+        sessions: &depth::sessions(head),
+    });
     let created = head.created();
     let sets = sets(&runs, &planned);
     Analysis {
@@ -220,6 +235,8 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
             None
         },
         stopping,
+        depth,
+        exploratory: exploratory::adjusted(&configurations, plan),
         conditions: drift::conditions(&facts),
         validity,
         configurations,

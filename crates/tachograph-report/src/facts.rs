@@ -182,12 +182,12 @@ impl RunFacts {
                 (wall > 0.0).then(|| self.output_tokens() as f64 / wall)
             }
             Metric::RunWall => self.wall().map(DurationNs::as_seconds),
-            Metric::E2e => mean_of(&|call| call.e2e_ms),
-            Metric::TtftWarm => mean_of(&|call| call.ttft_ms.filter(|_| !call.cold)),
-            Metric::TtftCold => mean_of(&|call| call.ttft_ms.filter(|_| call.cold)),
-            Metric::Tpot => mean_of(&|call| call.tpot_ms),
-            Metric::ClientDecodeRate => mean_of(&|call| call.client_decode_rate),
-            Metric::ServerDecodeRate => mean_of(&|call| call.server_decode_rate),
+            Metric::E2e
+            | Metric::TtftWarm
+            | Metric::TtftCold
+            | Metric::Tpot
+            | Metric::ClientDecodeRate
+            | Metric::ServerDecodeRate => mean_of(&|call| call.metric(metric)),
         }
     }
 }

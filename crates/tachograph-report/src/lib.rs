@@ -2,8 +2,9 @@
 //!
 //! Owns: the way from a run's events to a published report and back. One line:
 //! [`distil`] the events of each run, [`analyse`] the study, [`render`] the
-//! report, [`verify`] what was published. Beside it: [`contrast()`] puts two studies
-//! against each other, [`plan_from_pilot`] says how many blocks a question needs.
+//! report, [`verify`] what was published; or list everything as tables:
+//! [`Detail`]. Beside it: [`contrast()`] puts two studies against each other,
+//! [`plan_from_pilot`] says how many blocks a question needs.
 //!
 //! Does not: touch files, clocks or the network, or compute a statistic that
 //! `tachograph_stats` does not define. Equal inputs give equal bytes.
@@ -11,6 +12,8 @@
 mod analysis;
 mod claim;
 mod contrast;
+mod depth;
+mod detail;
 mod document;
 mod facts;
 mod figure;
@@ -19,6 +22,7 @@ mod page;
 mod pilot;
 mod render;
 mod report;
+mod sheet;
 mod single_agent;
 mod summary;
 mod svg;
@@ -33,11 +37,13 @@ pub use contrast::{
     ContrastError, Design, Extract, Form, Gate, Gating, Remark, ServerFacts, ServerWord, Setting,
     Side, StudyIdentity, Terms, Unlike, Untold, contrast,
 };
+pub use detail::Detail;
 pub use facts::{
     AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts, distil,
 };
 pub use pilot::{PilotError, PilotPlan, PilotTerms, plan_from_pilot};
 pub use render::{Rendered, render};
+pub use single_agent::metric_id;
 pub use tables::tables;
 pub use validity::Status;
 pub use verify::{

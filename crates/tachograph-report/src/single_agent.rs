@@ -6,15 +6,21 @@
 //! Does not: compute; a value comes from [`Analysis`] or not at all.
 
 mod appendix;
+mod companions;
 mod effects;
 mod latency;
+mod length;
 mod methodology;
+mod order;
 mod outcome;
 mod planned;
+mod power;
 mod quality;
 mod results;
+mod selection;
 mod stopping;
 mod usage;
+mod variation;
 
 use tachograph_model::plan::{Metric, PromptCache};
 use tachograph_model::run::Arm;
@@ -42,6 +48,7 @@ pub(crate) fn write(analysis: &Analysis) -> Report {
     latency::section(&mut writer);
     effects::section(&mut writer);
     outcome::success(&mut writer);
+    selection::section(&mut writer);
     quality::consistency(&mut writer);
     usage::section(&mut writer);
     quality::noise_floor(&mut writer);
@@ -381,8 +388,8 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Returns the name of a metric in claim names.
-pub(crate) fn metric_id(metric: Metric) -> &'static str {
+/// Returns the name of a metric in claims, tables and plans.
+pub fn metric_id(metric: Metric) -> &'static str {
     match metric {
         Metric::OutputThroughput => "output_throughput",
         Metric::RunWall => "run_wall",

@@ -15,6 +15,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tachograph_model::options::OptionValue;
+use tachograph_model::plan::Metric;
+use tachograph_report::metric_id;
 
 /// Measures LLM agents and publishes reports in which every number can be
 /// traced to a raw event and recomputed.
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Publish the report of a study
     Report(ReportArgs),
+    /// List everything that follows from a study, as tables
+    Analyze(AnalyzeArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
     /// Say what became better or worse between two studies or configurations
@@ -199,6 +203,43 @@ pub(crate) struct ReportArgs {
     pub(crate) study: PathBuf,
 }
 
+/// Arguments of `tacho analyze`.
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    /// The study
+    pub(crate) study: PathBuf,
+    /// A metric to look at, or all (the plan's primary metric if absent)
+    #[arg(long = "metric", value_name = "METRIC", value_parser = parse_metric)]
+    pub(crate) metrics: Vec<Metrics>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a CSV file for each table into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+/// One metric, or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Metrics {
+    /// This one.
+    One(Metric),
+    /// Every one.
+    All,
+}
+
+fn parse_metric(text: &str) -> Result<Metrics, String> {
+    if text == "all" {
+        return Ok(Metrics::All);
+    }
+    let name = text.replace('-', "_");
+    let found = Metric::ALL.into_iter().find(|metric| metric_id(*metric) == name);
+    found.map(Metrics::One).ok_or_else(|| {
+        let names: Vec<&str> = Metric::ALL.into_iter().map(metric_id).collect();
+        format!("not a metric; use all or one of {}", names.join(", "))
+    })
+}
+
 /// Arguments of `tacho verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
@@ -277,5 +318,13 @@ mod tests {
             Ok(("num_predict".to_owned(), OptionValue::Integer(64)))
         );
         assert!(parse_setting("num_predict").is_err());
+    }
+
+    #[test]
+    fn metrics_are_named_as_in_plans() {
+        assert_eq!(parse_metric("ttft_warm"), Ok(Metrics::One(Metric::TtftWarm)));
+        assert_eq!(parse_metric("run-wall"), Ok(Metrics::One(Metric::RunWall)));
+        assert_eq!(parse_metric("all"), Ok(Metrics::All));
+        assert!(parse_metric("speed").is_err_and(|error| error.contains("output_throughput")));
     }
 }

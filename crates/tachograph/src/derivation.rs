@@ -32,11 +32,21 @@ pub(crate) struct Derivation {
 ///
 /// A failure that names the file and line that is not what was sealed.
 pub(crate) fn derive(folder: &Path) -> Result<Derivation, Failure> {
+    let (study, facts, analysis) = analyse(folder)?;
+    let rendered = tachograph_report::render(&analysis);
+    Ok(Derivation { study, facts, analysis, rendered })
+}
+
+/// Reads the study in `folder`, every digest checked, and analyses it.
+///
+/// # Errors
+///
+/// As [`derive`].
+pub(crate) fn analyse(folder: &Path) -> Result<(OpenStudy, Vec<RunFacts>, Analysis), Failure> {
     let study = Study::open(folder).map_err(|error| open_failure(&error, folder))?;
     let facts = facts(&study).map_err(|error| open_failure(&error, folder))?;
     let analysis = tachograph_report::analyse(study.head(), &facts);
-    let rendered = tachograph_report::render(&analysis);
-    Ok(Derivation { study, facts, analysis, rendered })
+    Ok((study, facts, analysis))
 }
 
 /// Reads the study in `folder` and returns what its runs say, without a report.

@@ -62,6 +62,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan::execute(&args),
         Command::Run(args) => commands::run::execute(&args),
         Command::Report(args) => commands::report::execute(&args),
+        Command::Analyze(args) => commands::analyze::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),
         Command::Compare(args) => commands::compare::execute(&args),
         Command::Baseline(args) => commands::baseline::execute(&args),

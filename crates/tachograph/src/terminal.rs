@@ -22,6 +22,15 @@ pub(crate) fn out(text: impl Display) {
     }
 }
 
+/// Returns how many characters a line of standard output holds: those of the
+/// terminal, else what `COLUMNS` says, else 120.
+pub(crate) fn width() -> usize {
+    const OF_A_FILE: usize = 120;
+    let terminal = terminal_size::terminal_size_of(io::stdout());
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal.map(|(width, _)| usize::from(width.0)).or_else(columns).unwrap_or(OF_A_FILE)
+}
+
 /// Writes a line to standard error.
 pub(crate) fn note(text: impl Display) {
     // Nothing can be told to someone whose standard error is closed.

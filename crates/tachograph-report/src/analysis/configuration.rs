@@ -208,7 +208,8 @@ impl Estimate {
 }
 
 impl Pooled {
-    fn of(values: &[f64], confidence: Confidence) -> Self {
+    /// Estimates the quantiles of pooled values; empty without values.
+    pub(crate) fn of(values: &[f64], confidence: Confidence) -> Self {
         let Ok(sample) = Sample::new(values) else { return Self::default() };
         let quantiles = QUANTILES
             .into_iter()

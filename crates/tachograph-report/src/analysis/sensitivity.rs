@@ -93,20 +93,11 @@ pub(crate) fn analyse(
     rows: &[RunRow],
     rule: &DecisionRule,
 ) -> Sensitivity {
-    let varied: Vec<&String> =
-        plan.factors.iter().filter(|(_, levels)| levels.len() > 1).map(|(name, _)| name).collect();
+    let varied = varied(plan);
     if varied.is_empty() {
         return Sensitivity::default();
     }
-    let level_of = |levels: &Options, factor: &String| {
-        let value = levels.get(factor)?;
-        plan.factors[factor].iter().position(|level| level == value)
-    };
-    // The place of each configuration in the factorial, if it is part of it.
-    let places: Vec<Option<Vec<usize>>> = planned
-        .iter()
-        .map(|each| varied.iter().map(|factor| level_of(&each.levels, factor)).collect())
-        .collect();
+    let places = places(plan, planned, &varied);
     let place = |row: &RunRow| places[row.configuration?].as_ref();
     let n_combinations = places.iter().flatten().count();
 
@@ -142,6 +133,54 @@ pub(crate) fn analyse(
     }
     sensitivity.primary_runs = primary_runs;
     sensitivity
+}
+
+/// Returns the factors with two or more levels, in order.
+fn varied(plan: &Plan) -> Vec<&String> {
+    plan.factors.iter().filter(|(_, levels)| levels.len() > 1).map(|(name, _)| name).collect()
+}
+
+/// Returns the place of each configuration in the factorial, if it is part of it.
+fn places(plan: &Plan, planned: &[Configuration], varied: &[&String]) -> Vec<Option<Vec<usize>>> {
+    let level_of = |levels: &Options, factor: &String| {
+        let value = levels.get(factor)?;
+        plan.factors[factor].iter().position(|level| level == value)
+    };
+    planned
+        .iter()
+        .map(|each| varied.iter().map(|factor| level_of(&each.levels, factor)).collect())
+        .collect()
+}
+
+/// Judges each pair of levels of each factor on `metric`, without the evidence of
+/// answers.
+pub(crate) fn pairs_on(
+    metric: Metric,
+    plan: &Plan,
+    (planned, rows): (&[Configuration], &[RunRow]),
+    rule: &DecisionRule,
+) -> Vec<Vec<LevelPair>> {
+    let varied = varied(plan);
+    let places = places(plan, planned, &varied);
+    let place = |row: &RunRow| places[row.configuration?].as_ref();
+    let runs = complete(rows, &place, metric, places.iter().flatten().count());
+    let rule = DecisionRule { direction: direction(metric), ..*rule };
+    let judged = varied.iter().enumerate().map(|(at, &name)| {
+        let n_levels = plan.factors[name].len();
+        let mut pairs: Vec<LevelPair> = (0..n_levels)
+            .flat_map(|first| (first + 1..n_levels).map(move |second| (first, second)))
+            .map(|(first, second)| LevelPair {
+                first,
+                second,
+                comparison: None,
+                equal_answers: (0, 0),
+                same_context: false,
+            })
+            .collect();
+        judge(&mut pairs, &runs, at, &rule);
+        pairs
+    });
+    judged.collect()
 }
 
 /// Returns the run means of the blocks that hold every combination.

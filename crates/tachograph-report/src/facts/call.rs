@@ -7,6 +7,7 @@
 use tachograph_model::call::{CallRecord, OutputTokens};
 use tachograph_model::digest::Digest;
 use tachograph_model::event::{CallStatus, Stage};
+use tachograph_model::plan::Metric;
 use tachograph_model::units::{DurationNs, InstantNs};
 
 /// One call of a run.
@@ -185,6 +186,21 @@ impl CallFacts {
     /// Returns whether the call is a warm-up, outside every statistic.
     pub fn is_warmup(&self) -> bool {
         self.stage == Stage::Warmup
+    }
+
+    /// Returns the call's value of `metric`, in the metric's unit.
+    ///
+    /// `None` if it lacks the quantity, and for the metrics of whole runs.
+    pub fn metric(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::OutputThroughput | Metric::RunWall => None,
+            Metric::E2e => self.e2e_ms,
+            Metric::TtftWarm => self.ttft_ms.filter(|_| !self.cold),
+            Metric::TtftCold => self.ttft_ms.filter(|_| self.cold),
+            Metric::Tpot => self.tpot_ms,
+            Metric::ClientDecodeRate => self.client_decode_rate,
+            Metric::ServerDecodeRate => self.server_decode_rate,
+        }
     }
 
     /// Returns whether the call may enter speed statistics.

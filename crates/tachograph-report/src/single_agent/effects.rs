@@ -65,14 +65,22 @@ struct Line {
     df_residual: ClaimRef,
     p: ClaimRef,
     eta: Option<ClaimRef>,
+    partial: Option<ClaimRef>,
 }
 
 fn line(writer: &mut Writer<'_>, id: &str, effect: &Effect) -> Line {
+    let partial = effect.partial_eta_squared.map(|partial| {
+        let n = (writer.analysis.sensitivity.n_blocks as u64, effect.partial_eta_squared_interval);
+        let id = format!("sensitivity/{id}/partial_eta_squared");
+        let value = (partial, "", Format::Fixed(3));
+        writer.estimate(id, value, n, (Formula::PartialEta, source()))
+    });
     let mut claim = |name: &str, value: f64, format, formula| {
         let value = (Number::Real(value), "", format);
         writer.claim(format!("sensitivity/{id}/{name}"), value, formula, source())
     };
     Line {
+        partial,
         f: effect.f.map(|f| claim("f", f, Format::Fixed(2), Formula::FactorF)),
         df: claim("df", effect.df, Format::Fixed(0), Formula::DegreesOfFreedom),
         df_residual: claim(
@@ -116,13 +124,16 @@ fn anova(writer: &mut Writer<'_>) {
                 Prose::new().value(line.df).text(", ").value(line.df_residual),
                 Prose::new().value(line.p),
                 cell(line.eta),
+                cell(line.partial),
+                writer.bracket(line.partial),
             ]
         })
         .collect();
     writer.table(Table {
         caption: text(
             "Analysis of variance on run means, blocks taken out. Eta squared is the share of all \
-             variation, blocks included.",
+             variation, blocks included; partial eta squared the share of what other effects and \
+             blocks leave over, with the interval of its true value.",
         ),
         columns: vec![
             (text("effect"), Align::Left),
@@ -130,6 +141,8 @@ fn anova(writer: &mut Writer<'_>) {
             (text("df"), Align::Right),
             (text("p"), Align::Right),
             (text("η²"), Align::Right),
+            (text("partial η²"), Align::Right),
+            (text("interval"), Align::Right),
         ],
         rows,
     });

@@ -374,8 +374,10 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
                     .interval(ratio)
                     .text(
                         ". First measure it and the baseline again in fresh blocks, since it was \
-                           selected.",
-                    ),
+                           selected",
+                    )
+                    .then(fresh_blocks(writer, best))
+                    .text("."),
             );
         }
     } else if analysis.tuned().next().is_some() {
@@ -413,6 +415,21 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
         items.push(text("The data do not support a recommendation."));
     }
     writer.list(items);
+}
+
+/// Says how many fresh blocks would confirm a configuration, if it is the best one.
+fn fresh_blocks(writer: &mut Writer<'_>, best: &ConfigurationAnalysis) -> Prose {
+    let analysis = writer.analysis;
+    let alone = analysis.depth.selection.confirmations.first().filter(|each| {
+        matches!(each.arms[..], [at] if analysis.configurations[at].planned.id == best.planned.id)
+    });
+    let blocks = alone.and_then(|each| super::selection::blocks(writer, each));
+    blocks.map_or_else(Prose::new, |(blocks, _)| {
+        Prose::new()
+            .text("; ")
+            .value(blocks)
+            .text(" blocks show a change as large as the margin with a power of four in five")
+    })
 }
 
 /// What inconclusive comparisons would take.
@@ -474,7 +491,7 @@ pub(super) fn limitations(writer: &mut Writer<'_>) {
         ),
         text(
             "Only differences in the primary metric were planned. All other comparisons are \
-             exploratory and not adjusted for their number.",
+             exploratory.",
         ),
         text("Quality of the answers was not judged; only degenerate ones are flagged."),
     ];

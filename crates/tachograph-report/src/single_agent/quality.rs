@@ -227,7 +227,9 @@ pub(super) fn consistency(writer: &mut Writer<'_>) {
         columns,
         rows,
     });
+    super::variation::equal_spread(writer);
     outliers(writer);
+    super::variation::section(writer);
 }
 
 /// Names runs beyond Tukey's fences; nothing is dropped.
@@ -304,6 +306,7 @@ pub(super) fn noise_floor(writer: &mut Writer<'_>) {
     }
     let analysis = writer.analysis;
     let metric = analysis.plan.primary.metric;
+    super::power::table(writer, metric);
     let again = analysis.configurations.iter().find(|each| each.planned.arm == Arm::BaselineAa);
     let Some(again) = again else {
         writer.paragraph(
@@ -393,6 +396,7 @@ pub(super) fn drift(writer: &mut Writer<'_>) {
         }
         writer.paragraph(line.text(")."));
     }
+    super::order::section(writer);
     let format = writer.metric_format(metric);
     let rows: Vec<Vec<Prose>> = analysis
         .block_means

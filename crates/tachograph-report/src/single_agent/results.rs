@@ -38,11 +38,15 @@ pub(super) fn section(writer: &mut Writer<'_>) {
             .text(" %: differences inside it do not matter.");
         writer.figure(("ratios", "Ratios to the baseline"), drawing, description, caption);
     }
+    super::companions::section(writer, metric);
     tokens(writer);
+    super::length::section(writer, metric);
     writer.subheading("Other metrics");
     let note = writer.looks_note();
-    let words = "Exploratory: not planned as primary, not adjusted for their number. A verdict here \
-                 is a hint for the next plan.";
+    let words = "Exploratory: not planned as primary. Each verdict is reached alone and is a hint \
+                 for the next plan; the p-values beside it are adjusted after Benjamini and Hochberg \
+                 over all exploratory comparisons, which bounds the share of false ones among those \
+                 claimed.";
     writer.paragraph(text(words).then(note));
     for other in Metric::ALL.into_iter().filter(|other| *other != metric) {
         exploratory(writer, other);
@@ -251,10 +255,16 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
     let rows = analysis
         .configurations
         .iter()
-        .map(|each| {
+        .enumerate()
+        .map(|(at, each)| {
             let mean = writer.metric_mean(metric, each);
             let ratio = writer.ratio(metric, each);
             let n = mean.map_or_else(|| text("–"), |mean| Prose::new().part(mean, Part::N));
+            let p = analysis.exploratory.get(&(metric, at)).map(|&p| {
+                let id = format!("{}/{}/p_bh", super::metric_id(metric), each.planned.id);
+                let source = Source::Runs(with_baseline(each));
+                writer.p_value(id, p, Formula::BenjaminiHochberg, source)
+            });
             vec![
                 code(&each.planned.id),
                 n,
@@ -262,6 +272,7 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
                 writer.bracket(mean),
                 cell(ratio),
                 writer.bracket(ratio),
+                cell(p),
                 verdict(metric, each),
             ]
         })
@@ -286,6 +297,7 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
             (text("interval"), Align::Right),
             (text("change"), Align::Right),
             (text("interval"), Align::Right),
+            (text("p (BH)"), Align::Right),
             (text("verdict (exploratory)"), Align::Left),
         ],
         rows,
