@@ -65,6 +65,15 @@ impl Topic<'_> {
         (self.inputs.metric.unit(), self.format)
     }
 
+    /// Returns the unit of the metric and the format of its spreads and differences:
+    /// three significant digits of the largest spread.
+    fn spread_scale(&self) -> (&'static str, Format) {
+        let means = self.analysis.configurations.iter();
+        let spreads = means.filter_map(|each| each.metrics.get(&self.inputs.metric)?.summary.sd);
+        let decimals = decimals_for(spreads.fold(0.0, f64::max), 3);
+        (self.inputs.metric.unit(), Format::Fixed(decimals))
+    }
+
     /// Returns the unit and the format of ratios to the baseline.
     fn ratio(&self) -> (&'static str, Format) {
         ("ratio", self.change)

@@ -115,7 +115,7 @@ impl Column {
 }
 
 impl Cell {
-    pub(crate) fn words(words: impl ToString) -> Self {
+    pub(crate) fn words(words: &(impl ToString + ?Sized)) -> Self {
         Self::Words(words.to_string())
     }
 

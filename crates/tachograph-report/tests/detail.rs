@@ -125,7 +125,7 @@ fn a_slower_and_a_noisier_configuration_are_found_by_every_method() {
     let noisy = "gpu80_ctx1024";
     assert!(listed.number("spread", noisy, "sd_ratio") > 4.0);
     assert!(listed.number("spread", noisy, "p") < 0.01);
-    assert!(listed.number("spread", slow, "p") > 0.05);
+    assert!(listed.number("spread", slow, "sd_ratio") < 3.0);
     assert!(listed.number("spread", "(all alike)", "p") < 0.01);
     assert!(listed.report.contains("The widest is that of `gpu80_ctx1024`"), "{}", listed.report);
 

@@ -119,6 +119,9 @@ fn logarithms(pairs: &Pairs) -> Found<Pairs> {
     Ok(Pairs::new(&logs)?)
 }
 
+/// One of a comparison's own p-values.
+type PValue = fn(&Companions) -> Option<f64>;
+
 /// Adjusts the p-values of the tuned configurations after Holm, as the verdicts'
 /// are; on the primary metric only.
 fn adjust(all: &mut [Companions], inputs: &Inputs<'_>) {
@@ -126,7 +129,6 @@ fn adjust(all: &mut [Companions], inputs: &Inputs<'_>) {
     let is_member = |each: &Companions| {
         is_primary && inputs.configurations[each.configuration].planned.arm == Arm::Chimera
     };
-    type PValue = fn(&Companions) -> Option<f64>;
     let ranks: PValue = |each| each.signed_rank.as_ref().ok().map(|test| test.p_value);
     let flips: PValue = |each| each.sign_flip.as_ref().ok().map(|test| test.p_value);
     for (p_value, is_rank) in [(ranks, true), (flips, false)] {

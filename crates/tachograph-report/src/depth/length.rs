@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use tachograph_stats::{AdjustedDifference, Interval, adjusted_log_ratio};
+use tachograph_stats::{AdjustedDifference, Interval, Pairs, adjusted_log_ratio};
 
 use super::{Found, Inputs, Refused};
 use crate::analysis::comparison::pairs;
@@ -39,7 +39,7 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Vec<EqualLength> {
         .map(|configuration| {
             let tokens = pairs(&tokens(configuration), &tokens_of_baseline);
             let values = pairs(&inputs.by_block(configuration), &values_of_baseline);
-            let differences = tokens.as_ref().ok().map(|tokens| tokens.differences());
+            let differences = tokens.as_ref().ok().map(Pairs::differences);
             let logs = tokens.as_ref().ok().and_then(|tokens| tokens.log_ratios().ok());
             let differs =
                 differences.is_some_and(|sample| sample.values().iter().any(|d| d.abs() > 0.5));

@@ -20,7 +20,7 @@ pub(crate) struct Power {
     /// The spread of log ratios between blocks.
     pub(crate) log_sd: f64,
     /// The probability of showing a true change of the margin, the family counted.
-    pub(crate) power_at_margin: Found<f64>,
+    pub(crate) at_margin: Found<f64>,
     /// The smallest ratio above 1 that is shown in four of five cases, the family
     /// counted.
     pub(crate) detectable: Found<f64>,
@@ -44,7 +44,7 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Vec<Power> {
                 configuration,
                 n_blocks,
                 log_sd,
-                power_at_margin: design().and_then(|d| Ok(d.power(n_blocks, margin)?)),
+                at_margin: design().and_then(|d| Ok(d.power(n_blocks, margin)?)),
                 detectable: design().and_then(|d| {
                     let ratio = d.detectable_ratio(n_blocks, POWER)?;
                     if ratio > RATIO_MAX {

@@ -42,7 +42,7 @@ pub(super) fn selection(topic: &Topic<'_>) -> Sheet {
         let best: Found<bool> =
             arm.and_then(|arm| Ok(selection.subset.clone()?.arms.contains(&arm)));
         sheet.row(vec![
-            Cell::words(topic.name(at)),
+            Cell::words(&topic.name(at)),
             Cell::found(&judged, |judged| Cell::number(judged.ratio.ratio)),
             Cell::found(&shrunk, |(arm, _, baseline)| Cell::number((arm.shrunk - baseline).exp())),
             Cell::found(&shrunk, |(arm, mean, _)| Cell::number((arm.observed - mean).exp())),
@@ -106,7 +106,7 @@ pub(super) fn confirmation(topic: &Topic<'_>) -> Sheet {
             Cell::found(&each.plan, |plan| Cell::count(plan.n_runs)),
             Cell::found(&each.plan, |plan| Cell::number(plan.alpha_each)),
             Cell::found(&each.plan, |plan| Cell::number(plan.power)),
-            Cell::words(names.join(" ")),
+            Cell::words(&names.join(" ")),
         ]);
     }
     sheet.note(
@@ -137,7 +137,7 @@ pub(super) fn power(topic: &Topic<'_>) -> Sheet {
         ],
     );
     for at in topic.inputs.compared() {
-        let name = Cell::words(topic.name(at));
+        let name = Cell::words(&topic.name(at));
         let own = topic.depth.power.iter().find(|power| power.configuration == at);
         let judged = topic.analysis.configurations[at].judged(topic.inputs.metric);
         let (Some(own), Some(judged)) = (own, judged) else {
@@ -153,7 +153,7 @@ pub(super) fn power(topic: &Topic<'_>) -> Sheet {
             Cell::count(own.n_blocks),
             Cell::number(own.log_sd),
             Cell::found(&own.detectable, |ratio| Cell::number(*ratio)),
-            Cell::found(&own.power_at_margin, |power| Cell::number(*power)),
+            Cell::found(&own.at_margin, |power| Cell::number(*power)),
             Cell::found(&own.blocks_needed, |blocks| Cell::count(*blocks)),
         ]);
     }

@@ -53,22 +53,22 @@ pub(super) fn comparisons(topic: &Topic<'_>) -> Sheet {
     for at in topic.inputs.compared() {
         let judged = judged(topic, at);
         let is_tuned = topic.analysis.configurations[at].planned.arm == Arm::Chimera;
-        let none = |reason: &str| Cell::Refused(reason.to_owned());
-        let in_family = |p: fn(&Comparison) -> f64| match (topic.is_primary(), is_tuned) {
-            (true, true) => Cell::found(&judged, |judged| Cell::number(p(judged))),
-            (true, false) => none("the A/A arm is no member of the family"),
-            (false, _) => none("exploratory: see p (BH)"),
-        };
-        let p_bh = match (topic.is_primary(), is_tuned) {
-            (true, _) => none("planned comparisons are adjusted after Holm"),
-            (false, false) => none("the A/A arm is no member of the family"),
-            (false, true) => {
-                let adjusted = topic.analysis.exploratory.get(&(topic.inputs.metric, at)).copied();
-                Cell::found(&judged, |_| Cell::some(adjusted))
+        // Each p-value has one family; the A/A arm has none.
+        let in_family = |p: fn(&Comparison) -> f64| {
+            if topic.is_primary() && is_tuned {
+                Cell::found(&judged, |judged| Cell::number(p(judged)))
+            } else {
+                Cell::Absent
             }
         };
+        let p_bh = if topic.is_primary() || !is_tuned {
+            Cell::Absent
+        } else {
+            let adjusted = topic.analysis.exploratory.get(&(topic.inputs.metric, at)).copied();
+            Cell::found(&judged, |_| Cell::some(adjusted))
+        };
         sheet.row(vec![
-            Cell::words(topic.name(at)),
+            Cell::words(&topic.name(at)),
             Cell::found(&judged, |judged| Cell::count(judged.ratio.n_blocks)),
             Cell::found(&judged, |judged| Cell::number(judged.ratio.ratio)),
             Cell::found(&judged, |judged| Cell::interval(judged.ratio.interval)),
@@ -98,7 +98,7 @@ fn topic_decimals(topic: &Topic<'_>) -> u8 {
 
 fn dunnett(topic: &Topic<'_>, found: &Found<Dunnett>, (at, is_tuned): (usize, bool)) -> Cell {
     if !is_tuned {
-        return Cell::Refused("the A/A arm is no member of the family".to_owned());
+        return Cell::Absent;
     }
     let Some(arm) = topic.depth.selection.arms.iter().position(|&own| own == at) else {
         return Cell::Refused("there is no measured run of it".to_owned());
@@ -148,7 +148,7 @@ pub(super) fn companions(topic: &Topic<'_>) -> Sheet {
             reading => Cell::words(reading.words()),
         };
         sheet.row(vec![
-            Cell::words(topic.name(each.configuration)),
+            Cell::words(&topic.name(each.configuration)),
             Cell::found(ranks, |ranks| Cell::number(ranks.shift.exp())),
             Cell::found(ranks, |ranks| {
                 Cell::interval_or(
@@ -200,7 +200,7 @@ pub(super) fn equal_length(topic: &Topic<'_>) -> Sheet {
             .token_ratio
             .ok_or_else(|| Refused("a ratio needs output tokens in a block of both".to_owned()));
         sheet.row(vec![
-            Cell::words(topic.name(each.configuration)),
+            Cell::words(&topic.name(each.configuration)),
             Cell::found(&tokens, |ratio| Cell::number(*ratio)),
             Cell::found(&judged, |judged| Cell::number(judged.ratio.ratio)),
             Cell::found(adjusted, |found| Cell::number(found.adjusted.exp())),

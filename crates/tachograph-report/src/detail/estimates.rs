@@ -7,7 +7,9 @@ use tachograph_stats::{
 
 use super::Topic;
 use crate::analysis::Analysis;
-use crate::analysis::configuration::{ConfigurationAnalysis, FENCE_RUNS_MIN, Pooled, QUANTILES};
+use crate::analysis::configuration::{
+    ConfigurationAnalysis, Estimate, FENCE_RUNS_MIN, Pooled, QUANTILES,
+};
 use crate::claim::{Format, decimals_for};
 use crate::depth::{Found, Refused};
 use crate::formula::Formula;
@@ -44,7 +46,7 @@ pub(super) fn means(topic: &Topic<'_>) -> Sheet {
             Column::interval("mean_t", "t interval", scale, Formula::Mean),
             Column::interval("mean_bca", "BCa", scale, Formula::Bca),
             Column::interval("mean_studentised", "bootstrap-t", scale, Formula::Studentised),
-            Column::number("sd", "sd", scale, Formula::StandardDeviation),
+            Column::number("sd", "sd", topic.spread_scale(), Formula::StandardDeviation),
             Column::number("cv", "CV", share, Formula::CoefficientOfVariation),
             Column::interval("cv_interval", "CV interval", share, Formula::CoefficientOfVariation),
         ],
@@ -150,7 +152,7 @@ fn outliers(topic: &Topic<'_>, at: usize, n: usize) -> [Cell; 3] {
     }
     let metric = topic.inputs.metric;
     let estimate = topic.analysis.configurations[at].metrics.get(&metric);
-    let Some((outside, without)) = estimate.and_then(|estimate| estimate.outliers()) else {
+    let Some((outside, without)) = estimate.and_then(Estimate::outliers) else {
         return [Cell::count(0), Cell::Absent, Cell::Absent];
     };
     let measured: Vec<String> = topic
@@ -161,7 +163,7 @@ fn outliers(topic: &Topic<'_>, at: usize, n: usize) -> [Cell; 3] {
         .collect();
     let names: Vec<&str> =
         outside.iter().filter_map(|&at| measured.get(at)).map(String::as_str).collect();
-    [Cell::count(outside.len()), Cell::number(without), Cell::words(names.join(" "))]
+    [Cell::count(outside.len()), Cell::number(without), Cell::words(&names.join(" "))]
 }
 
 /// The calls of a configuration that have the metric, one sample per run.
@@ -213,14 +215,18 @@ pub(super) fn calls(topic: &Topic<'_>) -> Sheet {
         let pooled = Pooled::of(&values, confidence);
         for (q, _) in QUANTILES {
             let found = quantile_of(&pooled, q);
-            let cluster = by_runs(topic, runs, q);
+            let is_median = q.total_cmp(&0.5).is_eq();
             sheet.row(vec![
                 Cell::words(&each.planned.id),
                 Cell::number(q),
                 Cell::count(pooled.n),
                 Cell::found(&found, |found| Cell::number(found.value)),
                 Cell::found(&found, |found| Cell::interval(found.interval)),
-                Cell::found(&cluster, |interval| Cell::interval(*interval)),
+                if is_median {
+                    Cell::found(&by_runs(topic, runs, q), |interval| Cell::interval(*interval))
+                } else {
+                    Cell::Absent
+                },
             ]);
         }
     }
@@ -237,9 +243,6 @@ fn quantile_of(pooled: &Pooled, q: f64) -> Found<QuantileEstimate> {
 
 /// The interval of the median of pooled calls, whole runs resampled.
 fn by_runs(topic: &Topic<'_>, runs: &[Sample], q: f64) -> Found<tachograph_stats::Interval> {
-    if q.total_cmp(&0.5).is_ne() {
-        return Err(Refused("runs are resampled for the median only".to_owned()));
-    }
     let (n, n_calls) = (runs.len(), runs.iter().map(Sample::n).sum::<usize>());
     if n < BCA_RUNS_MIN {
         return Err(Refused(format!(

@@ -16,7 +16,7 @@ pub(super) fn spread(topic: &Topic<'_>) -> Sheet {
         1,
         vec![
             Column::words("configuration", "configuration"),
-            Column::number("sd", "sd", topic.scale(), Formula::StandardDeviation),
+            Column::number("sd", "sd", topic.spread_scale(), Formula::StandardDeviation),
             Column::number("sd_ratio", "sd / baseline", number, Formula::SpreadRatio),
             Column::number("f", "F", number, Formula::BrownForsythe),
             Column::p("p", "p", Formula::BrownForsythe),

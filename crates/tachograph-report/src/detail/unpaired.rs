@@ -30,7 +30,7 @@ fn two(topic: &Topic<'_>, at: usize) -> Found<(Sample, Sample)> {
 }
 
 pub(super) fn tests(topic: &Topic<'_>) -> Sheet {
-    let scale = topic.scale();
+    let scale = topic.spread_scale();
     let share = ("fraction", Format::Fixed(3));
     let mut sheet = Sheet::new(
         "unpaired",
@@ -65,7 +65,7 @@ pub(super) fn tests(topic: &Topic<'_>) -> Sheet {
         let smirnov = of.clone().and_then(|(a, b)| Ok(kolmogorov_smirnov(a, b)?));
         let relabelled = of.and_then(|(a, b)| Ok(relabelling(a, b, resampling)?));
         sheet.row(vec![
-            Cell::words(topic.name(at)),
+            Cell::words(&topic.name(at)),
             Cell::found(&welch, |test| Cell::number(test.difference)),
             Cell::found(&welch, |test| Cell::interval(test.interval)),
             Cell::found(&welch, |test| Cell::number(test.p_value)),
@@ -123,7 +123,7 @@ pub(super) fn sizes(topic: &Topic<'_>) -> Sheet {
         let cliff = of.and_then(|(a, b)| Ok(cliffs_delta(a, b, confidence)?));
         let raw = in_blocks(topic, at).and_then(|pairs| Ok(fieller(&pairs, confidence)?));
         sheet.row(vec![
-            Cell::words(topic.name(at)),
+            Cell::words(&topic.name(at)),
             Cell::found(&hedges, |found| Cell::number(found.g)),
             Cell::found(&hedges, |found| Cell::interval(found.interval)),
             Cell::found(&cliff, |found| Cell::number(found.delta)),

@@ -13,8 +13,9 @@ const GAP: usize = 2;
 /// widest column fit into that.
 pub(crate) fn terminal(sheet: &Sheet, width: usize) -> String {
     let mut out = format!("{}\n", sheet.title);
-    if sheet.rows.is_empty() {
-        out.push_str("  (no rows)\n");
+    if let Some(reason) = refused_as_a_whole(sheet) {
+        wrap(&mut out, &format!("none: {reason}"), width);
+        return out;
     }
     let mut reasons: Vec<&str> = Vec::new();
     let cells: Vec<Vec<String>> = sheet
@@ -49,6 +50,13 @@ pub(crate) fn terminal(sheet: &Sheet, width: usize) -> String {
     out
 }
 
+/// Returns the reason if it is the same in every place of the table.
+fn refused_as_a_whole(sheet: &Sheet) -> Option<&str> {
+    let mut places = sheet.rows.iter().flat_map(|row| row.iter().skip(sheet.n_keys));
+    let Some(Cell::Refused(reason)) = places.next() else { return None };
+    places.all(|cell| *cell == Cell::Refused(reason.clone())).then_some(reason)
+}
+
 fn count(text: &str) -> usize {
     text.chars().count()
 }
@@ -59,7 +67,9 @@ fn head(column: &Column) -> String {
         Kind::Number(Format::Change(_) | Format::Percent(_))
             | Kind::Interval(Format::Change(_) | Format::Percent(_))
     );
-    if column.unit.is_empty() || in_percent {
+    // An interval stands beside its value, which has the unit.
+    let is_interval = matches!(column.kind, Kind::Interval(_));
+    if column.unit.is_empty() || column.unit == "fraction" || in_percent || is_interval {
         column.head.to_owned()
     } else {
         format!("{}, {}", column.head, column.unit)
@@ -99,13 +109,13 @@ fn parts(n_keys: usize, widths: &[usize], width: usize) -> Vec<Vec<usize>> {
     let mut parts = Vec::new();
     let mut part = keys.clone();
     let mut used = start;
-    for at in keys.len()..widths.len() {
-        if part.len() > keys.len() && used + widths[at] > width {
+    for (at, own) in widths.iter().enumerate().skip(keys.len()) {
+        if part.len() > keys.len() && used + own > width {
             parts.push(std::mem::replace(&mut part, keys.clone()));
             used = start;
         }
         part.push(at);
-        used += widths[at] + GAP;
+        used += own + GAP;
     }
     parts.push(part);
     parts
@@ -148,7 +158,7 @@ fn wrap(out: &mut String, words: &str, width: usize) {
         if !line.is_empty() && count(&line) + 1 + count(word) > width {
             out.push_str(&line);
             out.push('\n');
-            line = "    ".to_owned();
+            "    ".clone_into(&mut line);
         } else if !line.is_empty() {
             line.push(' ');
         }

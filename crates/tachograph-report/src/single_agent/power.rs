@@ -46,7 +46,7 @@ fn row(writer: &mut Writer<'_>, metric: Metric, each: &Power) -> Vec<Prose> {
     let detectable = each.detectable.as_ref().ok().map(|&ratio| {
         claim("detectable", (Number::Real(ratio), "ratio", change), Formula::DetectableEach)
     });
-    let power = each.power_at_margin.as_ref().ok().map(|&power| {
+    let power = each.at_margin.as_ref().ok().map(|&power| {
         let value = (Number::Real(power), "fraction", Format::Percent(1));
         claim("at_margin", value, Formula::Power)
     });
