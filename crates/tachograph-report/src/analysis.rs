@@ -178,8 +178,6 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
     validity.add_failure_rates(&configurations);
     let (block_effect, block_means) =
         drift::blocks(&runs, planned.len(), plan.primary.metric, &rule);
-    let trend = drift::trend(&configurations, &runs, plan.primary.metric);
-    validity.add_trend(trend.as_ref(), plan);
     let depth = Depth::of(&Inputs {
         plan,
         rule: &rule,
@@ -189,6 +187,8 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         facts: &facts,
         sessions: &depth::sessions(head),
     });
+    let trend = depth.series.trend.as_ref().ok().copied();
+    validity.add_trend(trend.as_ref(), plan);
     let created = head.created();
     let sets = sets(&runs, &planned);
     Analysis {

@@ -140,7 +140,7 @@ fn a_slower_and_a_noisier_configuration_are_found_by_every_method() {
 
     let factor = listed.row("factors", "num_gpu");
     assert!(factor["p"].as_f64() < Some(0.001) && factor["eta_squared"].as_f64() > Some(0.5));
-    assert!(factor["partial_eta_squared_low"].as_f64() > Some(0.3), "{factor}");
+    assert!(factor["partial_eta_squared_interval_low"].as_f64() > Some(0.3), "{factor}");
     let pair = &listed.rows("level_pairs")[1];
     assert_eq!((&pair["factor"], &pair["verdict"]), (&"num_gpu".into(), &"better".into()));
 
@@ -253,6 +253,27 @@ fn a_change_and_a_drift_are_found() {
     assert!(series["tau"].as_f64() < Some(-0.7) && series["p_trend"].as_f64() < Some(0.001));
     let slope = series["slope_per_run"].as_f64().expect("a slope");
     assert!((slope + 0.002).abs() < 0.0005, "{slope}");
+}
+
+#[test]
+fn a_verdict_that_hangs_on_a_normal_law_is_said_to() {
+    let one = "[factors]\nnum_gpu = [40]\n";
+    // Faster in every block but one, in which something went very wrong.
+    let listed = Listed::of(&plan(14, one, Metric::ServerDecodeRate), |run, noise| {
+        let gain = match (is(run, "gpu40"), run.id.block) {
+            (true, 7) => 0.5,
+            (true, _) => 1.04,
+            (false, _) => 1.0,
+        };
+        Some(Shape { rate: 100.0 * gain * (1.0 + 0.004 * noise.next()), ..Shape::default() })
+    });
+    assert!(listed.number("comparisons", "gpu40", "p_holm") > 0.3);
+    assert!(listed.number("companions", "gpu40", "p_signed_rank") < 0.05);
+    assert_eq!(listed.row("companions", "gpu40")["beside_t"], "disagree");
+    assert!(listed.report.contains("They disagree with the t test for `gpu40`"));
+    let outliers = listed.row("robust", "gpu40")["outliers"].as_str().expect("names");
+    assert!(outliers.contains("gpu40/run_007"), "{outliers}");
+    assert!((listed.number("robust", "gpu40", "trimmed_mean") - 104.0).abs() < 0.5);
 }
 
 #[test]

@@ -35,6 +35,17 @@ pub fn normal_upper_tail(z: f64) -> f64 {
     if z > 0.0 { 0.5 * upper } else { 0.5 + 0.5 * lower }
 }
 
+/// Returns `P(Z > z)` with an absolute error of rounding, for means over many `z`:
+/// several times as fast as [`normal_upper_tail`], whose digits far out in the tail
+/// no mean shows.
+///
+/// # Source
+///
+/// `erfc(z / sqrt 2) / 2` by rational approximations, as in Boost.
+pub(crate) fn normal_tail_in_a_mean(z: f64) -> f64 {
+    0.5 * statrs::function::erf::erfc(z * std::f64::consts::FRAC_1_SQRT_2)
+}
+
 /// Returns `P(|Z| >= |z|)` for a standard normal `Z`: a two-sided p-value.
 pub fn normal_two_sided(z: f64) -> f64 {
     2.0 * normal_upper_tail(z.abs())
@@ -221,4 +232,18 @@ pub(crate) fn solve_decreasing(
         }
     }
     x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_normal_tails_agree() {
+        for step in -800_i32..=800 {
+            let z = f64::from(step) / 20.0;
+            let difference = normal_tail_in_a_mean(z) - normal_upper_tail(z);
+            assert!(difference.abs() < 2e-15, "{z}: {difference:e}");
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! Whether the study moved while it ran.
 //!
-//! Owns: the effect of blocks, the trend over runs, and the state of the
+//! Owns: the effect of blocks, the departures of runs, and the state of the
 //! machine around runs.
 
 use std::collections::BTreeSet;
 
 use tachograph_model::environment::Conditions;
 use tachograph_model::plan::Metric;
-use tachograph_stats::{DecisionRule, Effect, MannKendall, Sample, mann_kendall};
+use tachograph_stats::{DecisionRule, Effect, Sample};
 
 use super::RunRow;
 use super::configuration::ConfigurationAnalysis;
@@ -72,17 +72,6 @@ pub(crate) fn departures(
             (mean != 0.0).then(|| (run.index, run.id.block, own / mean - 1.0))
         })
         .collect()
-}
-
-/// Tests whether the departures have a trend.
-pub(crate) fn trend(
-    configurations: &[ConfigurationAnalysis],
-    runs: &[RunRow],
-    metric: Metric,
-) -> Option<MannKendall> {
-    let departures = departures(configurations, runs, metric);
-    let values: Vec<f64> = departures.into_iter().map(|(_, _, departure)| departure).collect();
-    mann_kendall(&Sample::new(&values).ok()?).ok()
 }
 
 /// Returns the ranges of what could be read of the machine before runs.

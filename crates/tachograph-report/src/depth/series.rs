@@ -3,6 +3,8 @@
 //! Owns: what their departures from the means of their configurations say of
 //! drift, of neighbours that resemble each other, and of changes.
 
+use std::collections::BTreeSet;
+
 use tachograph_model::run::RunId;
 use tachograph_stats::{
     Autocorrelation, ChangeSearch, MannKendall, Sample, SteadyState, autocorrelation,
@@ -46,12 +48,9 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Series {
     let departures = departures(inputs.configurations, inputs.runs, inputs.metric);
     // Around 1, so that a margin is a share of it.
     let values: Vec<f64> = departures.iter().map(|(_, _, departure)| 1.0 + departure).collect();
-    let runs: Vec<RunId> = inputs
-        .runs
-        .iter()
-        .filter(|run| departures.iter().any(|(index, _, _)| *index == run.index))
-        .map(|run| run.id.clone())
-        .collect();
+    let indices: BTreeSet<u32> = departures.iter().map(|(index, _, _)| *index).collect();
+    let rows = inputs.runs.iter().filter(|run| indices.contains(&run.index));
+    let runs: Vec<RunId> = rows.map(|run| run.id.clone()).collect();
     let search = ChangeSearch {
         alpha: inputs.rule.confidence.alpha(),
         ..ChangeSearch::of_mean(inputs.plan.seed)
