@@ -44,14 +44,14 @@ pub(super) fn tests(topic: &Topic<'_>) -> Sheet {
             Column::number("shift", "shift", scale, Formula::HodgesLehmann),
             Column::interval("shift_interval", "interval", scale, Formula::HodgesLehmann),
             Column::p("p_mann_whitney", "p (M-W)", Formula::MannWhitney),
-            Column::words("mann_whitney_method", "law"),
+            Column::words("mann_whitney_method", "law (M-W)"),
             Column::number("superiority", "P(larger)", share, Formula::BrunnerMunzel),
             Column::interval("superiority_interval", "interval", share, Formula::BrunnerMunzel),
             Column::p("p_brunner_munzel", "p (B-M)", Formula::BrunnerMunzel),
             Column::number("distance", "distance", share, Formula::KolmogorovSmirnov),
             Column::p("p_kolmogorov_smirnov", "p (K-S)", Formula::KolmogorovSmirnov),
             Column::p("p_relabelling", "p (relabel)", Formula::Relabelling),
-            Column::words("relabelling_method", "law"),
+            Column::words("relabelling_method", "law (relabel)"),
         ],
     );
     let confidence = topic.inputs.rule.confidence;

@@ -155,7 +155,18 @@ fn confirmation(writer: &mut Writer<'_>) {
          pooling them with the blocks that chose would bring the luck back in:",
     ));
     writer.list(items);
+    let least = confirmations.iter().filter_map(|each| Some(each.plan.as_ref().ok()?.n_blocks));
+    let had = writer.analysis.plan.blocks as usize;
+    if least.min().is_some_and(|least| least > FAR_MORE * had) {
+        writer.paragraph(text(
+            "That is far more than this study had: look for a quieter machine, or for a larger \
+             difference, before measuring on.",
+        ));
+    }
 }
+
+/// So many times the blocks of a study are not worth advising without a word.
+const FAR_MORE: usize = 10;
 
 fn item(writer: &mut Writer<'_>, each: &Confirmation) -> Option<Prose> {
     let n_blocks = each.plan.as_ref().ok()?.n_blocks;

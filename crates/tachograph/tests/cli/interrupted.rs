@@ -38,6 +38,7 @@ fn a_killed_study_is_resumed_and_verifies() {
     let before = n_sealed(&place);
     assert!((1..40).contains(&before), "{before} runs were sealed before the end");
     place.expect(4, &["verify", "study"]);
+    place.expect(4, &["analyze", "study"]);
     let moved = place.path("plan.toml");
     fs::rename(&moved, place.path("moved.toml")).unwrap();
     let said = place.expect(2, &["run", "--resume", "-o", "study"]);
