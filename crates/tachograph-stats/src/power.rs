@@ -11,7 +11,7 @@ pub use independent::IndependentDesign;
 pub use pilot::{SpreadError, sd_upper_limit};
 
 use crate::distribution::{
-    mean_over_scale, noncentral_t_upper_tail, normal_tail_in_a_mean, t_critical,
+    mean_over_scale, noncentral_t_upper_tail, normal_upper_tail, t_critical,
 };
 use crate::{Confidence, Margin};
 
@@ -225,8 +225,8 @@ fn equivalence_power(
     // the fine steps.
     let sharpness = critical.max(to_high.abs()).max(to_low.abs()).max(100.0);
     mean_over_scale(df, sharpness, |s| {
-        let below_high = normal_tail_in_a_mean(critical * s - to_high);
-        let below_low = normal_tail_in_a_mean(to_low - critical * s);
+        let below_high = normal_upper_tail(critical * s - to_high);
+        let below_low = normal_upper_tail(to_low - critical * s);
         (below_high - below_low).max(0.0)
     })
 }

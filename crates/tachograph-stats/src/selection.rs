@@ -9,7 +9,7 @@
 //! blocks do.
 
 use crate::distribution::{
-    mean_over_scale, normal_tail_in_a_mean, normal_upper_quantile, solve_decreasing,
+    mean_over_scale, normal_upper_quantile, normal_upper_tail, solve_decreasing,
 };
 use crate::dunnett::falling_root;
 use crate::sample::{compensated_sum, power_of_two_scale};
@@ -172,12 +172,12 @@ pub fn luck_of_the_best(n_arms: usize) -> f64 {
     }
     let n = n_arms as f64;
     // By parts: the area above the law on the right less that below it on the left.
-    let law = |z: f64| (n * (-normal_tail_in_a_mean(z)).ln_1p()).exp();
+    let law = |z: f64| (n * (-normal_upper_tail(z)).ln_1p()).exp();
     let step = 1.0 / 64.0;
     let area = (0..=64 * 40).map(|index| {
         let z = f64::from(index) * step;
         let ends = if index == 0 { 0.5 } else { 1.0 };
-        ends * (-(n * (-normal_tail_in_a_mean(z)).ln_1p()).exp_m1() - law(-z))
+        ends * (-(n * (-normal_upper_tail(z)).ln_1p()).exp_m1() - law(-z))
     });
     // The rule's error at the joint 0 cancels: both branches meet with one slope.
     area.sum::<f64>() * step
@@ -282,7 +282,7 @@ fn gupta_critical(n_arms: usize, df: f64, confidence: Confidence) -> f64 {
             for index in -34_i32..=34 {
                 let z = f64::from(index) / 4.0;
                 let weight = (-0.5 * z * z).exp();
-                let ln_kept = others * (-normal_tail_in_a_mean(z + h * s)).ln_1p();
+                let ln_kept = others * (-normal_upper_tail(z + h * s)).ln_1p();
                 sum += weight * -ln_kept.exp_m1();
                 weights += weight;
             }

@@ -1,7 +1,7 @@
 //! Student's t about a mean that is not 0: power and effect-size intervals.
 
 use super::special::{beta_areas, ln_gamma, ln_gamma_ratio_half};
-use super::{normal_tail_in_a_mean, normal_upper_quantile, solve_decreasing, t_upper_tail};
+use super::{normal_upper_quantile, normal_upper_tail, solve_decreasing, t_upper_tail};
 
 /// Integrates over the law of `s = chi(df) / sqrt(df)`: the mean of `f(s)`.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn noncentral_t_upper_tail(t: f64, df: f64, delta: f64) -> f64 {
     if delta == 0.0 {
         return t_upper_tail(t, df);
     }
-    mean_over_scale(df, t.abs().max(delta.abs()), |s| normal_tail_in_a_mean(t * s - delta))
+    mean_over_scale(df, t.abs().max(delta.abs()), |s| normal_upper_tail(t * s - delta))
 }
 
 /// The slope of [`noncentral_t_upper_tail`] against `delta`.
