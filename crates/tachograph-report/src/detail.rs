@@ -21,6 +21,7 @@ use tachograph_model::plan::Metric;
 use tachograph_model::study::StudyHead;
 
 use crate::analysis::Analysis;
+use crate::analysis::stopping::Stopping;
 use crate::claim::{Format, decimals_for};
 use crate::depth::{Depth, Inputs, sessions};
 use crate::facts::RunFacts;
@@ -72,6 +73,12 @@ impl Topic<'_> {
         let spreads = means.filter_map(|each| each.metrics.get(&self.inputs.metric)?.summary.sd);
         let decimals = decimals_for(spreads.fold(0.0, f64::max), 3);
         (self.inputs.metric.unit(), Format::Fixed(decimals))
+    }
+
+    /// Returns the sequential rule by which comparisons in the metric were made, if
+    /// they were.
+    fn sequential(&self) -> Option<&Stopping> {
+        self.analysis.stopping.as_ref().filter(|_| self.is_primary())
     }
 
     /// Returns the unit and the format of ratios to the baseline.

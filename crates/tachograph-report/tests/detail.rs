@@ -98,6 +98,25 @@ fn slow_and_noisy() -> Listed {
     })
 }
 
+/// Where the study could end by what it had seen, the verdict is the rule's, and
+/// p-values that suppose one look are refused.
+#[test]
+fn p_values_of_one_look_are_refused_under_a_sequential_rule() {
+    let tables = format!("[stopping]\nrule = \"always-valid\"\n{FOUR}");
+    let plan = plan(12, &tables, Metric::ServerDecodeRate);
+    let listed = Listed::of(&plan, |run, noise| {
+        let slow = if is(run, "gpu40") { 0.8 } else { 1.0 };
+        Some(Shape { rate: 100.0 * slow * (1.0 + 0.005 * noise.next()), ..Shape::default() })
+    });
+    let slow = "gpu40_ctx512";
+    assert_eq!(listed.row("comparisons", slow)["verdict"], "worse");
+    for p in ["p_paired_t", "p_holm", "p_dunnett", "p_tost", "p_tost_holm"] {
+        let reason = listed.refusal("comparisons", slow, p);
+        assert!(reason.contains("more than once"), "{p}: {reason}");
+    }
+    assert!(!listed.report.contains("signed ranks"), "companions suppose one look too");
+}
+
 #[test]
 fn a_slower_and_a_noisier_configuration_are_found_by_every_method() {
     let listed = slow_and_noisy();

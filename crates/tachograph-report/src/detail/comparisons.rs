@@ -5,6 +5,7 @@ use tachograph_stats::{Comparison, Dunnett, PMethod};
 
 use super::Topic;
 use crate::analysis::comparison::{Compared, Refusal};
+use crate::analysis::stopping::Stopping;
 use crate::claim::Format;
 use crate::depth::companions::{Reading, blocks_for_signs};
 use crate::depth::length::exponentiated;
@@ -25,12 +26,31 @@ fn judged(topic: &Topic<'_>, at: usize) -> Found<Comparison> {
         Some(Compared::Refused(Refusal::NotPositive)) => {
             Err(Refused("a ratio needs values above 0".to_owned()))
         }
+        Some(Compared::Refused(Refusal::BeforeFirstLook)) => {
+            Err(Refused("the first look of the stopping rule is yet to come".to_owned()))
+        }
+        Some(Compared::Refused(Refusal::Unbounded)) => {
+            Err(Refused("the stopping rule cannot bound the ratio yet".to_owned()))
+        }
         None => Err(Refused("there is no measured run of it, or none of the baseline".to_owned())),
     }
 }
 
+/// A p-value of a test that supposes one look at the data.
+fn of_one_look(topic: &Topic<'_>, cell: Cell) -> Cell {
+    if topic.sequential().is_some() && cell != Cell::Absent {
+        return Cell::Refused(
+            "the study's stopping rule looked at the data more than once, and this p-value \
+             supposes one look; the interval and the verdict are the rule's"
+                .to_owned(),
+        );
+    }
+    cell
+}
+
 pub(super) fn comparisons(topic: &Topic<'_>) -> Sheet {
     let ratio = topic.ratio();
+    let of_interval = topic.sequential().map_or(Formula::PairedRatio, Stopping::formula);
     let mut sheet = Sheet::new(
         "comparisons",
         "Against the baseline of the same block: change, tests, verdict",
@@ -39,7 +59,7 @@ pub(super) fn comparisons(topic: &Topic<'_>) -> Sheet {
             Column::words("configuration", "configuration"),
             Column::count("n_blocks", "blocks", Formula::Count),
             Column::number("ratio", "change", ratio, Formula::PairedRatio),
-            Column::interval("ratio_interval", "interval", ratio, Formula::PairedRatio),
+            Column::interval("ratio_interval", "interval", ratio, of_interval),
             Column::p("p_paired_t", "p (t)", Formula::UnadjustedP),
             Column::p("p_holm", "p (Holm)", Formula::HolmDifference),
             Column::p("p_bh", "p (BH)", Formula::BenjaminiHochberg),
@@ -56,7 +76,7 @@ pub(super) fn comparisons(topic: &Topic<'_>) -> Sheet {
         // Each p-value has one family; the A/A arm has none.
         let in_family = |p: fn(&Comparison) -> f64| {
             if topic.is_primary() && is_tuned {
-                Cell::found(&judged, |judged| Cell::number(p(judged)))
+                of_one_look(topic, Cell::found(&judged, |judged| Cell::number(p(judged))))
             } else {
                 Cell::Absent
             }
@@ -72,21 +92,30 @@ pub(super) fn comparisons(topic: &Topic<'_>) -> Sheet {
             Cell::found(&judged, |judged| Cell::count(judged.ratio.n_blocks)),
             Cell::found(&judged, |judged| Cell::number(judged.ratio.ratio)),
             Cell::found(&judged, |judged| Cell::interval(judged.ratio.interval)),
-            Cell::found(&judged, |judged| Cell::number(judged.ratio.p_value)),
+            of_one_look(topic, Cell::found(&judged, |judged| Cell::number(judged.ratio.p_value))),
             in_family(|judged| judged.p_difference_adjusted),
             p_bh,
-            dunnett(topic, &all_at_once, (at, is_tuned)),
-            Cell::found(&judged, |judged| Cell::number(judged.equivalence.p_value)),
+            of_one_look(topic, dunnett(topic, &all_at_once, (at, is_tuned))),
+            of_one_look(
+                topic,
+                Cell::found(&judged, |judged| Cell::number(judged.equivalence.p_value)),
+            ),
             in_family(|judged| judged.p_equivalence_adjusted),
             Cell::found(&judged, |judged| Cell::words(verdict_name(judged.verdict))),
         ]);
     }
     let margin = Format::Change(topic_decimals(topic));
     let percent = margin.print(crate::claim::Number::Real(topic.inputs.rule.margin.ratio_high()));
-    sheet.note(format!(
-        "Equivalent means within {percent} and its reciprocal. Verdicts follow the adjusted \
-         p-values on the primary metric; elsewhere they are exploratory and judged alone."
-    ))
+    let follow = match topic.sequential() {
+        Some(_) => {
+            "Verdicts and intervals are those of the plan's stopping rule at its latest look."
+        }
+        None => {
+            "Verdicts follow the adjusted p-values on the primary metric; elsewhere they are \
+             exploratory and judged alone."
+        }
+    };
+    sheet.note(format!("Equivalent means within {percent} and its reciprocal. {follow}"))
 }
 
 fn topic_decimals(topic: &Topic<'_>) -> u8 {
@@ -168,6 +197,10 @@ pub(super) fn companions(topic: &Topic<'_>) -> Sheet {
             reading,
             Cell::count(wanted),
         ]);
+    }
+    if topic.sequential().is_some() {
+        sheet =
+            sheet.note("These p-values suppose one look at the data; the stopping rule took more.");
     }
     sheet.note(
         "“agree”: they find a difference exactly where the t test does. With fewer than the \

@@ -11,6 +11,10 @@ use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::formula::Formula;
 
 pub(super) fn section(writer: &mut Writer<'_>, metric: Metric) {
+    if writer.sequential(metric).is_some() {
+        // Their p-values suppose one look at the data.
+        return;
+    }
     let companions = &writer.analysis.depth.companions;
     let usable: Vec<&Companions> = companions
         .iter()

@@ -10,7 +10,8 @@ use crate::formula::Formula;
 
 pub(super) fn table(writer: &mut Writer<'_>, metric: Metric) {
     let all = &writer.analysis.depth.power;
-    if all.is_empty() {
+    // The theory is that of a number of blocks that was fixed beforehand.
+    if all.is_empty() || writer.sequential(metric).is_some() {
         return;
     }
     let rows = all.iter().map(|each| row(writer, metric, each)).collect();

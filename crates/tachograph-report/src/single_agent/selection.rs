@@ -33,6 +33,10 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         return;
     };
     luck(writer);
+    if writer.sequential(metric).is_some() {
+        let note = writer.looks_note();
+        writer.paragraph(note);
+    }
     shrunken(writer, metric);
     let named = subset.arms.iter().map(|&arm| code(name(writer, selection.arms[arm])));
     let named = comma_separated(named);
