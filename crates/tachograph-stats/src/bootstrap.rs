@@ -7,7 +7,7 @@
 
 use crate::distribution::{normal_upper_quantile, normal_upper_tail};
 use crate::quantile::interpolate;
-use crate::random::{Chooser, SHORT_MAX};
+use crate::random::{Chooser, TABLE_VALUES_MAX};
 use crate::sample::moments;
 use crate::{Confidence, Interval, Sample};
 
@@ -106,16 +106,11 @@ pub fn bca_mean(
     let scale = 1.0 / n as f64;
     // Sums of values near 1e300 could overflow: those are scaled first.
     let huge = sample.min().abs().max(sample.max().abs()) > f64::MAX * scale;
-    if n as u64 <= SHORT_MAX && !huge {
-        // As long as there are 16-bit numbers: then no index needs a check.
+    if n <= TABLE_VALUES_MAX && !huge {
         let mut table = vec![0.0; 1 << 16];
         table[..n].copy_from_slice(values);
         let table: Box<[f64; 1 << 16]> = table.try_into().expect("the length is right");
-        let mut indices = vec![0; n];
-        let resampled = |chooser: &mut Chooser| {
-            chooser.fill_short(n, &mut indices);
-            Ok(sum_at(&table, &indices) / n as f64)
-        };
+        let resampled = |chooser: &mut Chooser| Ok(chooser.sum_of_drawn(n, &table) / n as f64);
         return bca(mean, &leave_one_out, resampled, resampling, confidence);
     }
     let mut indices = vec![0; n];
@@ -179,19 +174,6 @@ pub fn bca_over_runs(
         finite(statistic(&pooled))
     };
     bca(estimate, &jackknife, resampled, resampling, confidence)
-}
-
-/// Sums the values at the indices, in eight partial sums so that additions overlap.
-fn sum_at(table: &[f64; 1 << 16], indices: &[u16]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (eights, rest) = indices.as_chunks::<8>();
-    for eight in eights {
-        for (sum, &index) in sums.iter_mut().zip(eight) {
-            *sum += table[usize::from(index)];
-        }
-    }
-    let rest: f64 = rest.iter().map(|&index| table[usize::from(index)]).sum();
-    sums.iter().sum::<f64>() + rest
 }
 
 fn bca(

@@ -11,33 +11,19 @@ use rand_core::{Rng, SeedableRng};
 #[derive(Debug)]
 pub(crate) struct Chooser {
     generator: ChaCha8Rng,
-    /// The range that [`Chooser::fill_short`] draws from.
-    range: u16,
-    /// The words last drawn, and the index that each gives.
-    bytes: [u8; 2 * WORDS],
-    mapped: [u16; WORDS],
-    /// The draws that were made ahead: those from `next` to `kept`.
-    ready: [u16; WORDS],
+    /// Words that were drawn ahead: those from `next` on.
+    words: [u64; WORDS],
     next: usize,
-    kept: usize,
 }
 
-/// The largest range that [`Chooser::fill_short`] takes.
-pub(crate) const SHORT_MAX: u64 = 4096;
-/// How many 16-bit words are drawn at once; part of the promised stream.
-const WORDS: usize = 1024;
+/// The most values that [`Chooser::sum_of_drawn`] takes.
+pub(crate) const TABLE_VALUES_MAX: usize = 32_768;
+/// How many 64-bit words are drawn at once; part of the promised stream.
+const WORDS: usize = 256;
 
 impl Chooser {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            generator: ChaCha8Rng::seed_from_u64(seed),
-            range: 0,
-            bytes: [0; 2 * WORDS],
-            mapped: [0; WORDS],
-            ready: [0; WORDS],
-            next: 0,
-            kept: 0,
-        }
+        Self { generator: ChaCha8Rng::seed_from_u64(seed), words: [0; WORDS], next: WORDS }
     }
 
     /// Draws one of `0..n`, each with the same probability; `n` is at least 1 and
@@ -62,90 +48,30 @@ impl Chooser {
     /// Fills `indices` with draws from `0..n`, each with the same probability; `n` is
     /// at least 1 and below 2^32.
     ///
-    /// Up to [`SHORT_MAX`] as [`Chooser::fill_short`]. Beyond, one 64-bit word gives
-    /// several draws, as many as keep the product of the ranges below 2^48, so that
-    /// a word is rejected with probability below 2^-16; each call starts with a
-    /// fresh word.
+    /// One 64-bit word gives [`draws_per_word`] draws or is rejected. Each call starts
+    /// with a fresh word, and what its last word gives too much is left out.
     ///
     /// # Source
     ///
     /// Brackett-Rozinsky and Lemire (2024), *Batched Ranged Random Integer
     /// Generation*, Software: Practice and Experience, algorithm 2.
     pub(crate) fn fill(&mut self, n: usize, indices: &mut [u32]) {
-        let range = u64::from(u32::try_from(n).expect("a sample of fewer than 2^32 values"));
-        match range {
-            0..=SHORT_MAX => {
-                let mut short = [0; 256];
-                for part in indices.chunks_mut(short.len()) {
-                    self.fill_short(n, &mut short[..part.len()]);
-                    for (index, &drawn) in part.iter_mut().zip(&short) {
-                        *index = drawn.into();
-                    }
-                }
-            }
-            4097..=65_536 => self.fill_by::<3>(range, indices),
-            65_537..=16_777_216 => self.fill_by::<2>(range, indices),
+        let range = range(n);
+        match draws_per_word(range) {
+            12 => self.fill_by::<12>(range, indices),
+            10 => self.fill_by::<10>(range, indices),
+            8 => self.fill_by::<8>(range, indices),
+            6 => self.fill_by::<6>(range, indices),
+            5 => self.fill_by::<5>(range, indices),
+            4 => self.fill_by::<4>(range, indices),
+            3 => self.fill_by::<3>(range, indices),
+            2 => self.fill_by::<2>(range, indices),
             _ => self.fill_by::<1>(range, indices),
         }
     }
 
-    /// Fills `indices` with draws from `0..n`; `n` is at least 1 and at most
-    /// [`SHORT_MAX`].
-    ///
-    /// Each 16-bit word of the stream gives one draw or is rejected, in order; up to
-    /// this size at most one in sixteen is. How the draws are divided over calls
-    /// changes nothing; another range starts with fresh words.
-    ///
-    /// # Source
-    ///
-    /// Lemire (2019), as [`Chooser::index`], on 16-bit words.
-    pub(crate) fn fill_short(&mut self, n: usize, indices: &mut [u16]) {
-        let range = u16::try_from(n).expect("at most SHORT_MAX values");
-        if range != self.range {
-            (self.range, self.next, self.kept) = (range, 0, 0);
-        }
-        let mut filled = 0;
-        while filled < indices.len() {
-            if self.next == self.kept {
-                self.refill();
-            }
-            let count = (indices.len() - filled).min(self.kept - self.next);
-            indices[filled..filled + count]
-                .copy_from_slice(&self.ready[self.next..self.next + count]);
-            filled += count;
-            self.next += count;
-        }
-    }
-
-    /// Draws ahead: at least one index, at most one per word.
-    fn refill(&mut self) {
-        let range = self.range;
-        let threshold = range.wrapping_neg() % range;
-        self.generator.fill_bytes(&mut self.bytes);
-        let words = self.bytes.as_chunks::<2>().0;
-        map_words(words, range, &mut self.mapped);
-        let mut kept = 0;
-        for (words, mapped) in words.as_chunks::<16>().0.iter().zip(self.mapped.as_chunks::<16>().0)
-        {
-            // As numbers, which the compiler compares side by side.
-            let low = words.map(|word| u16::from_le_bytes(word).wrapping_mul(range));
-            let rejected = low.map(|low| u16::from(low < threshold));
-            if rejected.iter().fold(0, |any, one| any | one) == 0 {
-                self.ready[kept..kept + 16].copy_from_slice(mapped);
-                kept += 16;
-            } else {
-                for (index, no) in mapped.iter().zip(rejected) {
-                    self.ready[kept] = *index;
-                    kept += usize::from(1 - no);
-                }
-            }
-        }
-        (self.next, self.kept) = (0, kept);
-    }
-
     fn fill_by<const DRAWS: usize>(&mut self, range: u64, indices: &mut [u32]) {
-        let product = (0..DRAWS).fold(1, |product, _| product * range);
-        let threshold = product.wrapping_neg() % product;
+        let threshold = threshold::<DRAWS>(range);
         let (batches, rest) = indices.as_chunks_mut::<DRAWS>();
         for batch in batches {
             *batch = self.batch(range, threshold);
@@ -156,19 +82,84 @@ impl Chooser {
         }
     }
 
+    /// Returns the sum of `n` values drawn from the first `n` of `table`: those that
+    /// [`Chooser::fill`] would have drawn.
+    ///
+    /// The draws of one word are added to as many partial sums, in order, and these
+    /// from first to last: the order of addition is part of the result.
+    pub(crate) fn sum_of_drawn(&mut self, n: usize, table: &Table) -> f64 {
+        let range = range(n);
+        match draws_per_word(range) {
+            12 => self.sum_by::<12>(range, n, table),
+            10 => self.sum_by::<10>(range, n, table),
+            8 => self.sum_by::<8>(range, n, table),
+            6 => self.sum_by::<6>(range, n, table),
+            5 => self.sum_by::<5>(range, n, table),
+            _ => self.sum_by::<4>(range, n, table),
+        }
+    }
+
+    fn sum_by<const DRAWS: usize>(&mut self, range: u64, n: usize, table: &Table) -> f64 {
+        let threshold = threshold::<DRAWS>(range);
+        let mut sums = [0.0; DRAWS];
+        let mut left = n;
+        while left >= DRAWS {
+            if self.next == WORDS {
+                self.draw_ahead();
+            }
+            // No call in here, so that the sums stay in registers.
+            for &word in &self.words[self.next..] {
+                self.next += 1;
+                let (batch, rest) = draws::<DRAWS>(word, range);
+                if rest < threshold {
+                    continue;
+                }
+                for (sum, index) in sums.iter_mut().zip(batch) {
+                    *sum += table[at(index)];
+                }
+                left -= DRAWS;
+                if left < DRAWS {
+                    break;
+                }
+            }
+        }
+        if left > 0 {
+            let last = self.batch::<DRAWS>(range, threshold);
+            for (sum, &index) in sums.iter_mut().zip(&last[..left]) {
+                *sum += table[at(index)];
+            }
+        }
+        sums.iter().sum()
+    }
+
     #[inline]
     fn batch<const DRAWS: usize>(&mut self, range: u64, threshold: u64) -> [u32; DRAWS] {
         loop {
-            let mut word = self.generator.next_u64();
-            let batch = [0; DRAWS].map(|_: u32| {
-                let product = u128::from(word) * u128::from(range);
-                word = low_word(product);
-                high_half(product)
-            });
-            if word >= threshold {
+            let (batch, rest) = draws(self.word(), range);
+            if rest >= threshold {
                 return batch;
             }
         }
+    }
+
+    #[inline]
+    fn word(&mut self) -> u64 {
+        if self.next == WORDS {
+            self.draw_ahead();
+        }
+        let word = self.words[self.next];
+        self.next += 1;
+        word
+    }
+
+    #[inline(never)]
+    fn draw_ahead(&mut self) {
+        let mut bytes = [0; 8 * WORDS];
+        self.generator.fill_bytes(&mut bytes);
+        for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        self.next = 0;
     }
 
     /// Draws 64 fair coins.
@@ -182,16 +173,50 @@ fn low(product: u64) -> u32 {
     product as u32
 }
 
-/// A plain loop of its own, so that the compiler handles many words at once.
-#[inline(never)]
-fn map_words(words: &[[u8; 2]], range: u16, mapped: &mut [u16; WORDS]) {
-    for (word, index) in words.iter().zip(mapped) {
-        *index = high_word(u16::from_le_bytes(*word), range);
+/// Values to draw from, as many as there are 16-bit numbers: no index needs a check.
+pub(crate) type Table = [f64; 1 << 16];
+
+/// Returns how many draws from `0..range` one 64-bit word gives: as many of 12, 10, 8,
+/// 6, 5, 4, 3, 2 and 1 as keep `range` to their power within 2^60, so that at most one
+/// word in sixteen is rejected.
+fn draws_per_word(range: u64) -> usize {
+    match range {
+        0..=32 => 12,
+        33..=64 => 10,
+        65..=181 => 8,
+        182..=1024 => 6,
+        1025..=4096 => 5,
+        4097..=32_768 => 4,
+        32_769..=1_048_576 => 3,
+        1_048_577..=1_073_741_824 => 2,
+        _ => 1,
     }
 }
 
-fn high_word(word: u16, range: u16) -> u16 {
-    ((u32::from(word) * u32::from(range)) >> 16) as u16
+fn range(n: usize) -> u64 {
+    u32::try_from(n).expect("a sample of fewer than 2^32 values").into()
+}
+
+/// What remains of a word must be at least this, or the word is rejected.
+fn threshold<const DRAWS: usize>(range: u64) -> u64 {
+    let product = (0..DRAWS).fold(1, |product, _| product * range);
+    product.wrapping_neg() % product
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a table has 2^16 places")]
+fn at(index: u32) -> usize {
+    usize::from(index as u16)
+}
+
+/// Returns what one word draws from `0..range`, and what remains of it.
+#[inline]
+fn draws<const DRAWS: usize>(mut word: u64, range: u64) -> ([u32; DRAWS], u64) {
+    let batch = [0; DRAWS].map(|_: u32| {
+        let product = u128::from(word) * u128::from(range);
+        word = low_word(product);
+        high_half(product)
+    });
+    (batch, word)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the low word is what is wanted")]
@@ -216,7 +241,7 @@ mod tests {
         assert_eq!(drawn, [2, 6, 1, 9, 7, 4, 3, 6, 7, 2, 6, 1]);
     }
 
-    /// As above: 16-bit words, then three, two and one draws of a 64-bit word.
+    /// As above: twelve to one draws of a 64-bit word.
     #[test]
     fn the_stream_of_batches_is_promised() {
         let drawn = |n: usize| {
@@ -224,13 +249,16 @@ mod tests {
             Chooser::new(42).fill(n, &mut indices);
             indices
         };
-        let ranges = [1, 10, 1000, 50_000, 1_000_000, 4_000_000_000];
+        let ranges = [1, 10, 50, 100, 1000, 4000, 30_000, 1_000_000, 4_000_000_000];
         let expected = [
             [0; 7],
-            [3, 2, 7, 6, 5, 1, 2],
-            [357, 224, 748, 681, 568, 146, 249],
-            [34_094, 40_480, 38_333, 47_513, 38_519, 9060, 21_375],
-            [681_896, 192_306, 950_275, 407_672, 427_516, 402_856, 627_360],
+            [6, 8, 1, 8, 9, 6, 1],
+            [34, 4, 37, 1, 10, 4, 39],
+            [68, 18, 96, 19, 23, 6, 67],
+            [681, 896, 192, 306, 671, 472, 950],
+            [2727, 2339, 307, 2507, 3588, 3801, 406],
+            [20_456, 26_573, 2280, 3893, 28_508, 7866, 27_157],
+            [681_896, 192_306, 671_472, 950_275, 407_672, 483_995, 427_516],
             [
                 2_727_584_769,
                 3_801_101_630,
@@ -244,42 +272,68 @@ mod tests {
         assert_eq!(ranges.map(drawn), expected);
     }
 
-    /// The bulk draws are those of the method written out, word by word.
+    /// The draws are those of the method written out in whole numbers, word by word:
+    /// the leading digits of the word as a fraction, in the base of the range.
     #[test]
-    fn short_draws_are_lemires() {
-        for n in [3_u32, 1000, 2731, 4095] {
+    fn draws_are_those_of_the_published_method() {
+        for (n, draws) in
+            [(3_u128, 12), (32, 12), (64, 10), (181, 8), (1000, 6), (4095, 5), (9999, 4)]
+        {
             let mut generator = ChaCha8Rng::seed_from_u64(5);
             let mut expected = Vec::new();
+            let product = n.pow(draws);
             while expected.len() < 3000 {
-                let mut pair = [0; 2 * WORDS];
-                generator.fill_bytes(&mut pair);
-                for word in pair.as_chunks::<2>().0 {
-                    let product = u32::from(u16::from_le_bytes(*word)) * n;
-                    if product % 65_536 >= 65_536 % n {
-                        expected.push(u16::try_from(product / 65_536).unwrap());
-                    }
+                let mut bytes = [0; 8];
+                generator.fill_bytes(&mut bytes);
+                let scaled = u128::from(u64::from_le_bytes(bytes)) * product;
+                if scaled % (1 << 64) >= (1 << 64) % product {
+                    let number = scaled >> 64;
+                    let digit = |place: u32| number / n.pow(draws - 1 - place) % n;
+                    expected
+                        .extend((0..draws).map(digit).map(|digit| u32::try_from(digit).unwrap()));
                 }
             }
             let mut drawn = [0; 3000];
-            Chooser::new(5).fill_short(usize::try_from(n).unwrap(), &mut drawn);
+            Chooser::new(5).fill(usize::try_from(n).unwrap(), &mut drawn);
             assert_eq!(drawn[..], expected[..3000], "{n}");
         }
     }
 
-    /// Draws do not depend on how they are divided over calls.
+    /// The product of the ranges stays within 2^60, and a larger batch would not.
     #[test]
-    fn short_draws_come_in_order() {
-        for n in [1, 2, 7, 1000, 4095, 4096] {
-            let mut whole = [0; 5000];
-            Chooser::new(9).fill_short(n, &mut whole);
-            let mut parts = [0; 5000];
-            let mut chooser = Chooser::new(9);
-            let (head, tail) = parts.split_at_mut(777);
-            chooser.fill_short(n, head);
-            for part in tail.chunks_mut(19) {
-                chooser.fill_short(n, part);
+    fn batches_are_as_large_as_they_may_be() {
+        let sizes = [1, 2, 3, 4, 5, 6, 8, 10, 12];
+        for n in [2_u64, 32, 33, 64, 65, 181, 182, 1024, 1025, 4096, 4097, 32_768, 32_769] {
+            let draws = draws_per_word(n);
+            let fits = |size: &&usize| {
+                u128::from(n)
+                    .checked_pow(u32::try_from(**size).unwrap())
+                    .is_some_and(|p| p <= 1 << 60)
+            };
+            assert_eq!(sizes.iter().filter(fits).max(), Some(&draws), "{n}");
+        }
+        assert_eq!(
+            [1 << 20, (1 << 20) + 1, 1 << 30, (1 << 30) + 1].map(draws_per_word),
+            [3, 2, 2, 1]
+        );
+    }
+
+    /// A sum is that of the values at the indices.
+    #[test]
+    fn sums_are_of_the_values_drawn() {
+        for n in [3, 40, 100, 1000, 4096, 4097, TABLE_VALUES_MAX] {
+            let mut table = vec![f64::NAN; 1 << 16];
+            for (place, value) in table[..n].iter_mut().enumerate() {
+                *value = f64::from(u32::try_from(place).unwrap());
             }
-            assert_eq!(whole, parts, "{n}");
+            let table: Box<Table> = table.try_into().unwrap();
+            let mut indices = vec![0; n];
+            let (mut one, mut other) = (Chooser::new(3), Chooser::new(3));
+            for _ in 0..3 {
+                one.fill(n, &mut indices);
+                let sum: f64 = indices.iter().copied().map(f64::from).sum();
+                assert_eq!(other.sum_of_drawn(n, &table).to_bits(), sum.to_bits(), "{n}");
+            }
         }
     }
 
