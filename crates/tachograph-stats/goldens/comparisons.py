@@ -142,7 +142,9 @@ def spreads_and_effects(case):
             for tail in (0.975, 0.025)
         ]
         case("hedges_g", name, "mpmath.gamma; scipy.stats.nct.cdf inverted by brentq",
-             {"a": a, "b": b}, {"d": d, "g": float(d * j), "interval": ends})
+             {"a": a, "b": b},
+             {"d": d, "g": float(d * j), "g_approximate": d * (1 - 3 / (4 * df - 1)),
+              "interval": ends})
         wins = np.sign(np.subtract.outer(a, b))
         delta = wins.mean()
         rows, columns = wins.mean(axis=1), wins.mean(axis=0)
@@ -161,6 +163,45 @@ def spreads_and_effects(case):
             interval = [max(-1, (delta - delta**3 - half) / scale), min(1, (delta - delta**3 + half) / scale)]
         case("cliffs_delta", name, "numpy over all pairs; the published formulas",
              {"a": a, "b": b}, {"delta": float(delta), "interval": [float(x) for x in interval]})
+
+
+def noncentral_tail(t, df, delta):
+    """P(T > t) of the noncentral t law by its definition, in 30 digits."""
+    with mpmath.workdps(30):
+        t, df, delta = mpmath.mpf(t), mpmath.mpf(df), mpmath.mpf(delta)
+        norm = 2 * (df / 2) ** (df / 2) / mpmath.gamma(df / 2)
+
+        def integrand(s):
+            return norm * s ** (df - 1) * mpmath.exp(-df * s * s / 2) * mpmath.ncdf(delta - t * s)
+
+        knots = sorted({mpmath.mpf(0), mpmath.mpf(1), abs(delta / t) if t else mpmath.mpf(2)})
+        return mpmath.quad(integrand, [*knots, 2 + knots[-1], mpmath.inf], maxdegree=10)
+
+
+def far_effects(case):
+    """Effects so large that the noncentral law is needed far from its centre."""
+    for name, a, b in [
+        ("far apart", [10.1, 10.3, 9.9, 10.2, 10.0], [7.2, 7.0, 7.1, 6.9, 7.3, 7.1]),
+        ("two and two", [5.0, 5.5], [1.0, 1.25]),
+    ]:
+        n_a, n_b = len(a), len(b)
+        df = n_a + n_b - 2
+        pooled = math.sqrt(((n_a - 1) * np.var(a, ddof=1) + (n_b - 1) * np.var(b, ddof=1)) / df)
+        d = float((np.mean(a) - np.mean(b)) / pooled)
+        j = mpmath.gamma(mpmath.mpf(df) / 2) / (
+            mpmath.sqrt(mpmath.mpf(df) / 2) * mpmath.gamma(mpmath.mpf(df - 1) / 2))
+        root = math.sqrt(n_a * n_b / (n_a + n_b))
+        t = d * root
+        ends = []
+        for tail, factor in ((0.025, 0.4), (0.975, 1.6)):
+            start = t * factor
+            ends.append(float(mpmath.findroot(
+                lambda delta: noncentral_tail(t, df, delta) - tail, (start, start * 1.1),
+                tol=1e-22)) / root)
+        case("hedges_g", name, "mpmath: the noncentral t law integrated, root by secants",
+             {"a": a, "b": b},
+             {"d": d, "g": float(d * j), "g_approximate": d * (1 - 3 / (4 * df - 1)),
+              "interval": ends})
 
 
 def drift(case):
@@ -348,6 +389,7 @@ def add_all(case):
     ranks(case)
     permutations(case)
     spreads_and_effects(case)
+    far_effects(case)
     drift(case)
     ratios_and_components(case)
     power(case)

@@ -5,7 +5,7 @@
 use tachograph_stats::{
     ArmEstimate, BlockDesign, Cell, Confidence, ConfidenceSequence, DecisionRule, Direction,
     GroupSequential, JudgeError, Margin, PairedDesign, Pairs, PowerError, Sample, SelectionError,
-    Spending, StoppingError, StoppingRule, Verdict, best_subset, confirmation_plan,
+    Spending, StoppingError, StoppingRule, Verdict, best_subset, confirmation_plan, dunnett,
     luck_of_the_best, shrink, t_upper_quantile,
 };
 
@@ -61,6 +61,26 @@ fn selection_constants_are_the_published_ones() {
     check_table(critical, &[2.3262, 2.7101, 2.9162, 3.0552], 0.000_05);
     let luck = [1, 2, 5, 10, 100].map(luck_of_the_best);
     check_table(luck, &[0.0, 0.564_19, 1.162_96, 1.538_75, 2.507_59], 0.000_005);
+}
+
+/// Two-sided at 5 %: Dunnett (1964), *New Tables for Multiple Comparisons with a
+/// Control*, Biometrics 20, table II, for samples of equal size.
+#[test]
+fn comparisons_with_a_control_have_the_published_critical_values() {
+    // Arms beside the control, values of each sample, and the published value.
+    let published = [
+        (4, 2, 3.48),  // 5 degrees of freedom
+        (4, 3, 2.89),  // 10
+        (1, 11, 2.09), // 20
+        (3, 6, 2.54),
+        (2, 21, 2.27), // 60
+    ];
+    for (n_arms, n, expected) in published {
+        let values: Vec<f64> = (0..n).map(|i| f64::from(i % 3)).collect();
+        let group = Sample::new(&values).unwrap();
+        let found = dunnett(&group, &vec![group.clone(); n_arms], CONFIDENCE).unwrap();
+        check_table([found.critical], &[expected], 0.005);
+    }
 }
 
 fn arms(means: &[f64], standard_error: f64) -> Vec<ArmEstimate> {

@@ -140,6 +140,20 @@ fn ties_with_the_estimate_count_half() {
     assert_eq!(one_side, Err(BootstrapError::Degenerate));
 }
 
+/// By hand: the jackknife 1, 2, 6 lies at 2, 1 and -3 below its mean of 3, so
+/// `a = (8 + 1 - 27) / (6 * (4 + 1 + 9)^1.5)`.
+#[test]
+fn the_acceleration_is_that_of_a_hand_count() {
+    let replicates = [0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0];
+    let found = bca_interval(1.0, &replicates, &[1.0, 2.0, 6.0], CONFIDENCE).unwrap();
+    let expected = -18.0 / (6.0 * 14.0 * 14.0_f64.sqrt());
+    assert!((found.acceleration - expected).abs() < 1e-15, "{}", found.acceleration);
+    // Of a mean: the values 1, 2, 6 leave out to means whose order is turned.
+    let values = sample(&[1.0, 2.0, 6.0]);
+    let found = bca_mean(&values, SEED, CONFIDENCE).unwrap();
+    assert!((found.acceleration + expected).abs() < 1e-15, "{}", found.acceleration);
+}
+
 /// One arm is Student's t; blocks and samples without block effects agree in t.
 #[test]
 fn dunnett_of_one_arm_is_a_t_test() {

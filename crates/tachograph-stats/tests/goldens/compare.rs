@@ -113,7 +113,10 @@ fn hedges() {
     check("hedges_g", CLOSE, |input| {
         let (a, b) = two(input);
         let found = hedges_g(&a, &b, CONFIDENCE).unwrap();
-        json!({ "d": found.d, "g": found.g, "interval": ends(found.interval) })
+        json!({
+            "d": found.d, "g": found.g, "g_approximate": found.g_approximate,
+            "interval": ends(found.interval),
+        })
     });
 }
 
