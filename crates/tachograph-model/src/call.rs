@@ -11,6 +11,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use crate::event::{CallFinished, CallSent, CallStatus, Chunk, Event};
 use crate::units::{DurationNs, InstantNs};
 
@@ -189,6 +191,15 @@ impl CallRecord {
 
     /// Returns the limit of output tokens that the request set, if it set one.
     pub fn token_limit(&self) -> Option<u64> {
+        // Requests are long, and there may be a million: only the limits are kept.
+        if self.sent.request.starts_with('{')
+            && let Ok(limits) = serde_json::from_str::<Limits>(&self.sent.request)
+        {
+            let predict = limits.options.as_ref().and_then(|options| options.get("num_predict"));
+            let places =
+                [predict, limits.max_tokens.as_ref(), limits.max_completion_tokens.as_ref()];
+            return places.into_iter().flatten().find_map(serde_json::Value::as_u64);
+        }
         let request: serde_json::Value = serde_json::from_str(&self.sent.request).ok()?;
         ["/options/num_predict", "/max_tokens", "/max_completion_tokens"]
             .iter()
@@ -204,6 +215,14 @@ impl CallRecord {
             tokens < n_content || self.token_limit().is_some_and(|limit| tokens > limit)
         })
     }
+}
+
+/// The limits of output tokens that a request of the usual shape sets.
+#[derive(Deserialize)]
+struct Limits {
+    options: Option<serde_json::Value>,
+    max_tokens: Option<serde_json::Value>,
+    max_completion_tokens: Option<serde_json::Value>,
 }
 
 /// Puts the calls of one agent together from its events, in order of sending.
@@ -348,6 +367,25 @@ mod tests {
         assert!(call.usage_is_contradicted(), "more tokens than the limit");
         call.sent.request = r#"{"options":{"num_predict":6}}"#.to_owned();
         assert!(!call.usage_is_contradicted());
+    }
+
+    #[test]
+    fn limits_are_found_wherever_a_request_has_them() {
+        let mut call = call();
+        for (request, limit) in [
+            (r#"{"options":{"num_predict":6,"seed":1},"prompt":"{}"}"#, Some(6)),
+            (r#"{"options":{"num_predict":-1},"max_tokens":8}"#, Some(8)),
+            (r#"{"options":[1],"max_completion_tokens":9}"#, Some(9)),
+            (r#"{"options":null,"max_tokens":"7","max_completion_tokens":9}"#, Some(9)),
+            (r#"{"max_tokens":3,"max_tokens":4}"#, Some(4)),
+            ("[]", None),
+            ("[{}, 1, 2]", None),
+            (r#" {"max_tokens":5}"#, Some(5)),
+            ("no request", None),
+        ] {
+            call.sent.request = request.to_owned();
+            assert_eq!(call.token_limit(), limit, "{request}");
+        }
     }
 
     #[test]

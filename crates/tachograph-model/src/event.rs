@@ -11,6 +11,8 @@
 //! Does not: hold anything derived. A rate, a mean or a verdict is computed
 //! again from these lines whenever it is wanted.
 
+mod line;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

@@ -4,20 +4,22 @@
 //!
 //! Does not: know what the columns mean.
 
-/// A table; every column has the same number of rows.
+use std::borrow::Cow;
+
+/// A table, or some rows of one; every column has the same number of rows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct Table<'a> {
     /// The table's name, which becomes the file's name: `calls`.
     pub name: String,
     /// The columns, each with its name and values, in order.
-    pub columns: Vec<(String, Column)>,
+    pub columns: Vec<(String, Column<'a>)>,
 }
 
 /// The values of one column; `None` is a missing value.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Column {
+pub enum Column<'a> {
     /// Texts.
-    Text(Vec<Option<String>>),
+    Text(Vec<Option<Cow<'a, str>>>),
     /// Whole numbers.
     Integer(Vec<Option<i64>>),
     /// Numbers.
@@ -26,7 +28,7 @@ pub enum Column {
     Bool(Vec<Option<bool>>),
 }
 
-impl Column {
+impl Column<'_> {
     /// Returns the number of rows.
     pub fn n_rows(&self) -> usize {
         match self {

@@ -410,7 +410,7 @@ fn ttft(facts: &[&RunFacts], cold: bool, confidence: Confidence) -> Option<Ecdf>
     let calls = facts.iter().flat_map(|run| run.calls());
     let values: Vec<f64> = calls
         .filter(|call| call.is_completed() && call.cold == cold)
-        .filter_map(|call| call.ttft_ms)
+        .filter_map(|call| call.ttft_ms())
         .collect();
     Some(Ecdf::of(&Sample::new(&values).ok()?, confidence))
 }

@@ -8,6 +8,7 @@
 
 mod call;
 mod distil;
+mod packed;
 
 pub use call::{CallFacts, Degeneracy, Gaps};
 pub use distil::distil;

@@ -44,7 +44,7 @@ pub use facts::{
 pub use pilot::{PilotError, PilotPlan, PilotTerms, plan_from_pilot};
 pub use render::{Rendered, render};
 pub use single_agent::metric_id;
-pub use tables::tables;
+pub use tables::{Parts, tables};
 pub use validity::Status;
 pub use verify::{
     Difference, DifferenceKind, LookFault, NOT_CHECKED, Verification, check_looks, compare, verify,

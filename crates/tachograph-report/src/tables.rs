@@ -2,6 +2,8 @@
 //!
 //! Owns: their columns. Units end the names.
 
+use std::borrow::Cow;
+
 use tachograph_model::plan::Metric;
 use tachograph_model::table::{Column, Table};
 use tachograph_model::units::DurationNs;
@@ -9,87 +11,129 @@ use tachograph_model::units::DurationNs;
 use crate::facts::{AgentFacts, CallFacts, RunFacts};
 use crate::single_agent::metric_id;
 
-/// Returns the tables `calls` (one row per call, warm-up included) and `runs`.
+/// Returns the tables `calls` (one row per call, warm-up included) and `runs`, each in
+/// parts of at most `part_rows` rows, one after the other: a million calls as one table
+/// would take more memory than their facts.
 ///
-/// Rows are in the order of execution, then by agent and call.
-pub fn tables(facts: &[RunFacts]) -> Vec<Table> {
+/// Rows are in the order of execution, then by agent and call. A table without rows has
+/// one part without rows.
+pub fn tables(facts: &[RunFacts], part_rows: usize) -> [Parts<'_>; 2] {
     let mut runs: Vec<&RunFacts> = facts.iter().collect();
-    runs.sort_by_key(|run| (run.index, run.id.clone()));
-    vec![calls_table(&runs), runs_table(&runs)]
+    runs.sort_by(|a, b| (a.index, &a.id).cmp(&(b.index, &b.id)));
+    let calls = runs
+        .clone()
+        .into_iter()
+        .flat_map(|run| run.agents.iter().map(move |agent| (run, agent)))
+        .flat_map(|(run, agent)| agent.calls.iter().map(move |call| (run, agent, call)));
+    [
+        Parts { name: "calls", parts: in_parts(calls, part_rows, calls_table) },
+        Parts { name: "runs", parts: in_parts(runs.into_iter(), part_rows, runs_table) },
+    ]
+}
+
+/// A table, part after part; each part has the same columns.
+pub struct Parts<'a> {
+    /// The table's name.
+    pub name: &'static str,
+    /// Its parts.
+    pub parts: Box<dyn Iterator<Item = Table<'a>> + 'a>,
+}
+
+impl std::fmt::Debug for Parts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+fn in_parts<'a, T: 'a>(
+    mut rows: impl Iterator<Item = T> + 'a,
+    part_rows: usize,
+    table: impl Fn(&[T]) -> Table<'a> + 'a,
+) -> Box<dyn Iterator<Item = Table<'a>> + 'a> {
+    let mut first = true;
+    Box::new(std::iter::from_fn(move || {
+        let part: Vec<T> = rows.by_ref().take(part_rows.max(1)).collect();
+        let more = first || !part.is_empty();
+        first = false;
+        more.then(|| table(&part))
+    }))
 }
 
 type Row<'a> = (&'a RunFacts, &'a AgentFacts, &'a CallFacts);
 
-fn text<T>(rows: &[T], of: impl Fn(&T) -> Option<String>) -> Column {
+fn text<'a, T>(rows: &[T], of: impl Fn(&T) -> Option<Cow<'a, str>>) -> Column<'a> {
     Column::Text(rows.iter().map(of).collect())
 }
 
-fn integer<T>(rows: &[T], of: impl Fn(&T) -> Option<u64>) -> Column {
+fn integer<T>(rows: &[T], of: impl Fn(&T) -> Option<u64>) -> Column<'static> {
     // A count beyond 2^63 does not occur in a run; it would be left empty.
     Column::Integer(rows.iter().map(|row| i64::try_from(of(row)?).ok()).collect())
 }
 
-fn float<T>(rows: &[T], of: impl Fn(&T) -> Option<f64>) -> Column {
+fn float<T>(rows: &[T], of: impl Fn(&T) -> Option<f64>) -> Column<'static> {
     Column::Float(rows.iter().map(of).collect())
 }
 
-fn bool<T>(rows: &[T], of: impl Fn(&T) -> bool) -> Column {
+fn bool<T>(rows: &[T], of: impl Fn(&T) -> bool) -> Column<'static> {
     Column::Bool(rows.iter().map(|row| Some(of(row))).collect())
 }
 
-fn calls_table(runs: &[&RunFacts]) -> Table {
-    let rows: Vec<Row<'_>> = runs
-        .iter()
-        .flat_map(|run| run.agents.iter().map(move |agent| (*run, agent)))
-        .flat_map(|(run, agent)| agent.calls.iter().map(move |call| (run, agent, call)))
-        .collect();
-    let rows = rows.as_slice();
-    let columns: Vec<(&str, Column)> = vec![
-        ("run", text(rows, |(run, ..)| Some(run.id.to_string()))),
-        ("configuration", text(rows, |(run, ..)| Some(run.id.configuration.to_string()))),
+fn calls_table<'a>(rows: &[Row<'a>]) -> Table<'a> {
+    let columns: Vec<(&str, Column<'a>)> = vec![
+        ("run", text(rows, |(run, ..)| owned(&run.id))),
+        ("configuration", text(rows, |(run, ..)| borrowed(&run.id.configuration.0))),
         ("block", integer(rows, |(run, ..)| Some(u64::from(run.id.block)))),
-        ("agent", text(rows, |(_, agent, _)| Some(agent.name.clone()))),
+        ("agent", text(rows, |(_, agent, _)| borrowed(&agent.name))),
         ("call", integer(rows, |(.., call)| Some(u64::from(call.call)))),
-        ("stage", text(rows, |(.., call)| Some(call.stage.name().to_owned()))),
-        ("server", text(rows, |(.., call)| Some(call.server.clone()))),
-        ("status", text(rows, |(.., call)| Some(call.status.name().to_owned()))),
-        ("error", text(rows, |(.., call)| call.error.clone())),
+        ("stage", text(rows, |(.., call)| borrowed(call.stage.name()))),
+        ("server", text(rows, |(.., call)| borrowed(&call.server))),
+        ("status", text(rows, |(.., call)| borrowed(call.status.name()))),
+        ("error", text(rows, |(.., call)| borrowed(call.error.as_deref()?))),
         ("cold", bool(rows, |(.., call)| call.cold)),
-        ("sent_ns", integer(rows, |(.., call)| call.sent.map(|sent| sent.0))),
+        ("sent_ns", integer(rows, |(.., call)| call.sent().map(|sent| sent.0))),
         ("end_ns", integer(rows, |(.., call)| Some(call.end.0))),
-        ("connect_ms", float(rows, |(.., call)| call.connect_ms)),
-        ("ttft_ms", float(rows, |(.., call)| call.ttft_ms)),
-        ("e2e_ms", float(rows, |(.., call)| call.e2e_ms)),
-        ("tpot_ms", float(rows, |(.., call)| call.tpot_ms)),
-        ("decode_ms", float(rows, |(.., call)| call.decode_ms)),
-        ("load_ms", float(rows, |(.., call)| call.load_ms)),
-        ("prompt_eval_ms", float(rows, |(.., call)| call.prompt_eval_ms)),
-        ("client_decode_tokens_per_second", float(rows, |(.., call)| call.client_decode_rate)),
-        ("server_decode_tokens_per_second", float(rows, |(.., call)| call.server_decode_rate)),
-        ("prompt_tokens", integer(rows, |(.., call)| call.prompt_tokens)),
-        ("cached_prompt_tokens", integer(rows, |(.., call)| call.cached_prompt_tokens)),
+        ("connect_ms", float(rows, |(.., call)| call.connect_ms())),
+        ("ttft_ms", float(rows, |(.., call)| call.ttft_ms())),
+        ("e2e_ms", float(rows, |(.., call)| call.e2e_ms())),
+        ("tpot_ms", float(rows, |(.., call)| call.tpot_ms())),
+        ("decode_ms", float(rows, |(.., call)| call.decode_ms())),
+        ("load_ms", float(rows, |(.., call)| call.load_ms())),
+        ("prompt_eval_ms", float(rows, |(.., call)| call.prompt_eval_ms())),
+        ("client_decode_tokens_per_second", float(rows, |(.., call)| call.client_decode_rate())),
+        ("server_decode_tokens_per_second", float(rows, |(.., call)| call.server_decode_rate())),
+        ("prompt_tokens", integer(rows, |(.., call)| call.prompt_tokens())),
+        ("cached_prompt_tokens", integer(rows, |(.., call)| call.cached_prompt_tokens())),
         ("output_tokens", integer(rows, |(.., call)| Some(call.output_tokens))),
         ("output_tokens_by_server", bool(rows, |(.., call)| call.output_tokens_by_server)),
         ("content_chunks", integer(rows, |(.., call)| Some(call.n_content_chunks as u64))),
         ("coalesced_chunks", integer(rows, |(.., call)| Some(call.n_coalesced as u64))),
-        ("degeneracy", text(rows, |(.., call)| call.degeneracy.map(|d| d.title().to_owned()))),
-        ("output_sha256", text(rows, |(.., call)| Some(call.output_sha256.to_string()))),
+        ("degeneracy", text(rows, |(.., call)| borrowed(call.degeneracy?.title()))),
+        ("output_sha256", text(rows, |(.., call)| owned(call.output_sha256))),
         ("events_line", integer(rows, |(.., call)| Some(call.line))),
     ];
     named("calls", columns)
 }
 
-fn runs_table(rows: &[&RunFacts]) -> Table {
+fn borrowed(words: &str) -> Option<Cow<'_, str>> {
+    Some(Cow::Borrowed(words))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a column takes what may be absent")]
+fn owned<'a>(value: impl std::fmt::Display) -> Option<Cow<'a, str>> {
+    Some(Cow::Owned(value.to_string()))
+}
+
+fn runs_table<'a>(rows: &[&'a RunFacts]) -> Table<'a> {
     let peak = |run: &&RunFacts| {
         let processes = run.agents.iter().filter_map(|agent| agent.process.as_ref());
         processes.filter_map(|p| p.resources.as_ref()).map(|r| r.peak_rss_bytes).max()
     };
-    let mut columns: Vec<(&str, Column)> = vec![
-        ("run", text(rows, |run| Some(run.id.to_string()))),
-        ("configuration", text(rows, |run| Some(run.id.configuration.to_string()))),
+    let mut columns: Vec<(&str, Column<'a>)> = vec![
+        ("run", text(rows, |run| owned(&run.id))),
+        ("configuration", text(rows, |run| borrowed(&run.id.configuration.0))),
         ("block", integer(rows, |run| Some(u64::from(run.id.block)))),
         ("index", integer(rows, |run| Some(u64::from(run.index)))),
-        ("outcome", text(rows, |run| Some(format!("{:?}", run.outcome).to_lowercase()))),
+        ("outcome", text(rows, |run| owned(format!("{:?}", run.outcome).to_lowercase()))),
         ("measured", bool(rows, |run| run.is_measured())),
         ("wall_ms", float(rows, |run| run.wall().map(DurationNs::as_millis))),
         ("output_tokens", integer(rows, |run| Some(run.output_tokens()))),
@@ -100,7 +144,7 @@ fn runs_table(rows: &[&RunFacts]) -> Table {
         ),
         ("peak_rss_bytes", integer(rows, peak)),
         ("events", integer(rows, |run| Some(run.n_events))),
-        ("events_sha256", text(rows, |run| Some(run.events_sha256.to_string()))),
+        ("events_sha256", text(rows, |run| owned(run.events_sha256))),
     ];
     for metric in Metric::ALL {
         columns.push((metric_id(metric), float(rows, |run| run.metric(metric))));
@@ -108,7 +152,7 @@ fn runs_table(rows: &[&RunFacts]) -> Table {
     named("runs", columns)
 }
 
-fn named(name: &str, columns: Vec<(&str, Column)>) -> Table {
+fn named<'a>(name: &str, columns: Vec<(&str, Column<'a>)>) -> Table<'a> {
     let columns = columns.into_iter().map(|(name, column)| (name.to_owned(), column)).collect();
     Table { name: name.to_owned(), columns }
 }

@@ -8,6 +8,7 @@ use tachograph_model::event::{CallStatus, Event, Recorded};
 use tachograph_model::plan::Plan;
 use tachograph_model::run::{Arm, Run};
 use tachograph_model::study::{JournalEntry, StudyHead};
+use tachograph_model::table::{Column, Table};
 use tachograph_report::{Rendered, RunFacts, Status, analyse, distil, render, tables, verify};
 use tachograph_stats::Verdict;
 
@@ -217,16 +218,31 @@ fn deviations_are_told() {
 fn tables_have_a_row_per_call_and_run() {
     let plan = fake::plan(2, "", FACTORS);
     let (_, facts) = facts_of(&plan, faster_gpu);
-    let tables = tables(&facts);
-    for (table, n_rows) in tables.iter().zip([20, 10]) {
-        assert!(
-            table.columns.iter().all(|(_, column)| column.n_rows() == n_rows),
-            "{}",
-            table.name
-        );
+    let whole = tables(&facts, usize::MAX).map(|table| (table.name, table.parts.collect()));
+    let whole: Vec<(&str, Vec<Table<'_>>)> = whole.into_iter().collect();
+    for ((name, parts), (expected, n_rows)) in whole.iter().zip([("calls", 20), ("runs", 10)]) {
+        assert_eq!((*name, parts.len()), (expected, 1));
+        assert_eq!(parts[0].name, expected);
+        let columns = &parts[0].columns;
+        assert!(columns.iter().all(|(_, column)| column.n_rows() == n_rows), "{name}");
     }
-    assert_eq!(
-        tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(),
-        ["calls", "runs"]
-    );
+    // In parts, the same rows in the same order.
+    let [calls, _] = tables(&facts, 7);
+    let sizes: Vec<usize> = calls.parts.map(|part| part.columns[0].1.n_rows()).collect();
+    assert_eq!(sizes, [7, 7, 6]);
+    let digests = |parts: Vec<Table<'_>>| -> Vec<String> {
+        let column = |part: &Table<'_>| match part.columns.last() {
+            Some((_, Column::Integer(lines))) => format!("{lines:?}"),
+            other => panic!("{other:?}"),
+        };
+        parts.iter().map(column).collect()
+    };
+    let [calls, _] = tables(&facts, 7);
+    let joined = digests(calls.parts.collect()).join("").replace("][", ", ");
+    let [calls, _] = tables(&facts, usize::MAX);
+    assert_eq!(joined, digests(calls.parts.collect())[0]);
+    // A study without runs has its columns, and no rows.
+    let [calls, runs] = tables(&[], 7);
+    assert_eq!(calls.parts.map(|part| part.columns[0].1.n_rows()).collect::<Vec<_>>(), [0]);
+    assert_eq!(runs.parts.count(), 1);
 }

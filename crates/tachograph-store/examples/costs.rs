@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let table = table();
     let start = Instant::now();
-    let bytes = parquet_bytes(&table)?;
+    let bytes = parquet_bytes([table])?;
     let elapsed = start.elapsed().as_secs_f64();
     println!(
         "Parquet         {elapsed:>10.2} s for {N_ROWS} rows, {:.1} MB",
@@ -104,11 +104,11 @@ fn print_quantiles(what: &str, mut durations: Vec<Duration>) {
 }
 
 /// A table as wide as `calls`, with gaps.
-fn table() -> Table {
+fn table() -> Table<'static> {
     let some = |row: &i64| row % 17 != 0;
     let float = |row: i64| some(&row).then_some(row as f64 * 1.000_1);
     let rows = 0..N_ROWS;
-    let text = |row: i64| Some(format!("gpu{}_ctx{}/run_{:03}", row % 3, row % 5, row % 40));
+    let text = |row: i64| Some(format!("gpu{}_ctx{}/run_{:03}", row % 3, row % 5, row % 40).into());
     let columns = [
         ("run", Column::Text(rows.clone().map(text).collect())),
         ("call", Column::Integer(rows.clone().map(|row| Some(row % 9)).collect())),
@@ -120,7 +120,7 @@ fn table() -> Table {
             "output_tokens",
             Column::Integer(rows.clone().map(|row| some(&row).then_some(row)).collect()),
         ),
-        ("status", Column::Text(rows.map(|_| Some("completed".to_owned())).collect())),
+        ("status", Column::Text(rows.map(|_| Some("completed".into())).collect())),
     ];
     let columns = columns.into_iter().map(|(name, column)| (name.to_owned(), column)).collect();
     Table { name: "calls".to_owned(), columns }

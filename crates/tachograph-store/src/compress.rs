@@ -62,7 +62,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Returns the next line without its newline, or `None` at the end.
-    pub(crate) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<&mut [u8]>> {
         self.line.clear();
         (&mut self.source).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
         self.hasher.update(&self.line);
@@ -70,7 +70,7 @@ impl<'a> Lines<'a> {
             None => Ok(None),
             Some(b'\n') => {
                 self.line.pop();
-                Ok(Some(&self.line))
+                Ok(Some(&mut self.line))
             }
             Some(_) => Err(io::Error::other("a line has no end, or is longer than 256 MiB")),
         }

@@ -319,7 +319,7 @@ pub(crate) fn each_event(
         if n_events > sealed.n_events {
             break;
         }
-        let recorded: Recorded = match serde_json::from_slice(line) {
+        let recorded = match Recorded::from_line(line) {
             Ok(recorded) => recorded,
             Err(error) => return Err(not_an_event(path, n_events, line, &error)),
         };

@@ -5,6 +5,7 @@
 //!
 //! Does not: compute anything, or read such files back.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -18,8 +19,6 @@ use tachograph_model::table::{Column, Table};
 
 /// Fixed, so that equal tables give equal bytes with one version of zstd.
 const LEVEL: i32 = 3;
-/// Rows that are written together; large enough for a scan, small in memory.
-const GROUP_ROWS: usize = 1 << 18;
 /// What the file says about its writer: no version, so that bytes stay equal.
 const CREATED_BY: &str = "tachograph";
 
@@ -52,6 +51,12 @@ pub enum TableError {
         /// Rows of this one.
         found: usize,
     },
+    /// A part of a table has other columns than its first part.
+    #[error("a part of table {table:?} has other columns than the first one")]
+    OtherColumns {
+        /// The table.
+        table: String,
+    },
     /// The library refused.
     #[error("could not write table {table:?} as Parquet")]
     Parquet {
@@ -62,19 +67,52 @@ pub enum TableError {
     },
 }
 
-/// Returns `table` as the bytes of a Parquet file: zstd, every column optional,
-/// texts as UTF-8, whole numbers as 64 bits, numbers as doubles.
+/// Returns a table, given part after part, as the bytes of a Parquet file: zstd, every
+/// column optional, texts as UTF-8, whole numbers as 64 bits, numbers as doubles.
+///
+/// Each part becomes a row group, and only one is held at a time.
 ///
 /// # Errors
 ///
-/// [`TableError`] if the table is not rectangular, has no columns or names one
-/// twice.
-pub fn parquet_bytes(table: &Table) -> Result<Vec<u8>, TableError> {
-    let n_rows = require_rectangular(table)?;
-    write(table, n_rows).map_err(|source| TableError::Parquet { table: table.name.clone(), source })
+/// [`TableError`] if a part is not rectangular, has no columns, names one twice, or has
+/// other columns than the first; or if there is no part.
+pub fn parquet_bytes<'a>(
+    parts: impl IntoIterator<Item = Table<'a>>,
+) -> Result<Vec<u8>, TableError> {
+    let mut parts = parts.into_iter();
+    let first = parts.next().ok_or_else(|| TableError::Empty { table: String::new() })?;
+    let name = first.name.clone();
+    let refused = |source| TableError::Parquet { table: name.clone(), source };
+    require_rectangular(&first)?;
+    let columns = shape(&first);
+    let mut writer = writer(&first).map_err(refused)?;
+    for part in std::iter::once(first).chain(parts) {
+        let n_rows = require_rectangular(&part)?;
+        if shape(&part) != columns {
+            return Err(TableError::OtherColumns { table: name });
+        }
+        if n_rows > 0 {
+            write_group(&mut writer, &part).map_err(refused)?;
+        }
+    }
+    writer.into_inner().map_err(refused)
 }
 
-fn require_rectangular(table: &Table) -> Result<usize, TableError> {
+/// The names and types of a table's columns.
+fn shape(table: &Table<'_>) -> Vec<(String, PhysicalType)> {
+    table.columns.iter().map(|(name, column)| (name.clone(), physical(column))).collect()
+}
+
+fn physical(column: &Column<'_>) -> PhysicalType {
+    match column {
+        Column::Text(_) => PhysicalType::BYTE_ARRAY,
+        Column::Integer(_) => PhysicalType::INT64,
+        Column::Float(_) => PhysicalType::DOUBLE,
+        Column::Bool(_) => PhysicalType::BOOLEAN,
+    }
+}
+
+fn require_rectangular(table: &Table<'_>) -> Result<usize, TableError> {
     let name = || table.name.clone();
     let Some((_, first)) = table.columns.first() else {
         return Err(TableError::Empty { table: name() });
@@ -94,35 +132,31 @@ fn require_rectangular(table: &Table) -> Result<usize, TableError> {
     Ok(expected)
 }
 
-fn write(table: &Table, n_rows: usize) -> Result<Vec<u8>, ParquetError> {
+fn writer(table: &Table<'_>) -> Result<SerializedFileWriter<Vec<u8>>, ParquetError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(CREATED_BY.to_owned())
         .build();
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema(table)?, Arc::new(properties))?;
-    let mut start = 0;
-    while start < n_rows {
-        let end = n_rows.min(start + GROUP_ROWS);
-        let mut group = writer.next_row_group()?;
-        for (_, column) in &table.columns {
-            write_column(&mut group, column, start, end)?;
-        }
-        group.close()?;
-        start = end;
-    }
-    writer.into_inner()
+    SerializedFileWriter::new(Vec::new(), schema(table)?, Arc::new(properties))
 }
 
-fn schema(table: &Table) -> Result<TypePtr, ParquetError> {
-    let field = |(name, column): &(String, Column)| {
-        let (physical, logical) = match column {
-            Column::Text(_) => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
-            Column::Integer(_) => (PhysicalType::INT64, None),
-            Column::Float(_) => (PhysicalType::DOUBLE, None),
-            Column::Bool(_) => (PhysicalType::BOOLEAN, None),
-        };
-        Type::primitive_type_builder(name, physical)
+fn write_group(
+    writer: &mut SerializedFileWriter<Vec<u8>>,
+    part: &Table<'_>,
+) -> Result<(), ParquetError> {
+    let mut group = writer.next_row_group()?;
+    for (_, column) in &part.columns {
+        write_column(&mut group, column)?;
+    }
+    group.close()?;
+    Ok(())
+}
+
+fn schema(table: &Table<'_>) -> Result<TypePtr, ParquetError> {
+    let field = |(name, column): &(String, Column<'_>)| {
+        let logical = matches!(column, Column::Text(_)).then_some(LogicalType::String);
+        Type::primitive_type_builder(name, physical(column))
             .with_repetition(Repetition::OPTIONAL)
             .with_logical_type(logical)
             .build()
@@ -134,25 +168,19 @@ fn schema(table: &Table) -> Result<TypePtr, ParquetError> {
 
 fn write_column(
     group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
-    column: &Column,
-    start: usize,
-    end: usize,
+    column: &Column<'_>,
 ) -> Result<(), ParquetError> {
     match column {
         Column::Text(values) => {
-            write_values::<ByteArrayType, _>(group, &values[start..end], |text: &String| {
-                ByteArray::from(text.as_str())
+            write_values::<ByteArrayType, _>(group, values, |text: &Cow<'_, str>| {
+                ByteArray::from(&**text)
             })
         }
         Column::Integer(values) => {
-            write_values::<Int64Type, _>(group, &values[start..end], |value: &i64| *value)
+            write_values::<Int64Type, _>(group, values, |value: &i64| *value)
         }
-        Column::Float(values) => {
-            write_values::<DoubleType, _>(group, &values[start..end], |value: &f64| *value)
-        }
-        Column::Bool(values) => {
-            write_values::<BoolType, _>(group, &values[start..end], |value: &bool| *value)
-        }
+        Column::Float(values) => write_values::<DoubleType, _>(group, values, |value: &f64| *value),
+        Column::Bool(values) => write_values::<BoolType, _>(group, values, |value: &bool| *value),
     }
 }
 
@@ -178,13 +206,13 @@ mod tests {
 
     use super::*;
 
-    fn table() -> Table {
+    fn table() -> Table<'static> {
         Table {
             name: "calls".to_owned(),
             columns: vec![
                 (
                     "run".to_owned(),
-                    Column::Text(vec![Some("a/run_001".to_owned()), None, Some("ü".to_owned())]),
+                    Column::Text(vec![Some("a/run_001".into()), None, Some("ü".into())]),
                 ),
                 ("tokens".to_owned(), Column::Integer(vec![Some(i64::MAX), Some(-1), None])),
                 ("ttft_ms".to_owned(), Column::Float(vec![None, Some(0.1 + 0.2), Some(f64::NAN)])),
@@ -195,18 +223,21 @@ mod tests {
 
     #[test]
     fn values_and_gaps_come_back() {
-        let bytes = parquet_bytes(&table()).unwrap();
-        assert_eq!(bytes, parquet_bytes(&table()).unwrap());
+        let bytes = parquet_bytes([table(), table()]).unwrap();
+        assert_eq!(bytes, parquet_bytes([table(), table()]).unwrap());
         let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+        assert_eq!(reader.num_row_groups(), 2);
         let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
-        assert_eq!(rows.len(), 3);
-        assert_eq!(rows[0].get_string(0).unwrap(), "a/run_001");
-        assert!(rows[1].get_string(0).is_err(), "a missing value is not an empty text");
-        assert_eq!(rows[2].get_string(0).unwrap(), "ü");
-        assert_eq!(rows[0].get_long(1).unwrap(), i64::MAX);
-        assert_eq!(rows[1].get_double(2).unwrap().to_bits(), (0.1f64 + 0.2).to_bits());
-        assert!(rows[2].get_double(2).unwrap().is_nan());
-        assert!(rows[0].get_bool(3).unwrap() && !rows[2].get_bool(3).unwrap());
+        assert_eq!(rows.len(), 6);
+        for rows in [&rows[..3], &rows[3..]] {
+            assert_eq!(rows[0].get_string(0).unwrap(), "a/run_001");
+            assert!(rows[1].get_string(0).is_err(), "a missing value is not an empty text");
+            assert_eq!(rows[2].get_string(0).unwrap(), "ü");
+            assert_eq!(rows[0].get_long(1).unwrap(), i64::MAX);
+            assert_eq!(rows[1].get_double(2).unwrap().to_bits(), (0.1f64 + 0.2).to_bits());
+            assert!(rows[2].get_double(2).unwrap().is_nan());
+            assert!(rows[0].get_bool(3).unwrap() && !rows[2].get_bool(3).unwrap());
+        }
     }
 
     #[test]
@@ -215,17 +246,21 @@ mod tests {
             name: "runs".to_owned(),
             columns: vec![("x".to_owned(), Column::Integer(Vec::new()))],
         };
-        let bytes = parquet_bytes(&no_rows).unwrap();
+        let bytes = parquet_bytes([no_rows]).unwrap();
         let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
         assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
 
         let mut ragged = table();
         ragged.columns[1].1 = Column::Integer(vec![None]);
-        assert!(parquet_bytes(&ragged).unwrap_err().to_string().contains("\"tokens\""));
+        assert!(parquet_bytes([ragged]).unwrap_err().to_string().contains("\"tokens\""));
         let mut double = table();
         double.columns[1].0 = "run".to_owned();
-        assert!(matches!(parquet_bytes(&double), Err(TableError::DuplicateColumn { .. })));
+        assert!(matches!(parquet_bytes([double]), Err(TableError::DuplicateColumn { .. })));
         let empty = Table { name: "x".to_owned(), columns: Vec::new() };
-        assert!(matches!(parquet_bytes(&empty), Err(TableError::Empty { .. })));
+        assert!(matches!(parquet_bytes([empty]), Err(TableError::Empty { .. })));
+        assert!(matches!(parquet_bytes([]), Err(TableError::Empty { .. })));
+        let mut other = table();
+        other.columns.swap(1, 2);
+        assert!(matches!(parquet_bytes([table(), other]), Err(TableError::OtherColumns { .. })));
     }
 }

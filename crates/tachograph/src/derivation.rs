@@ -93,12 +93,17 @@ impl Derivation {
     }
 }
 
+/// Rows of a table that are held and written together: large enough for a scan, small
+/// in memory.
+#[cfg(feature = "parquet")]
+const PART_ROWS: usize = 1 << 16;
+
 /// Returns the tables as Parquet, by path relative to the study.
 #[cfg(feature = "parquet")]
 fn tables(facts: &[RunFacts]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let written = tachograph_report::tables(facts).into_iter().map(|table| {
-        let bytes =
-            tachograph_store::parquet_bytes(&table).map_err(|error| Failure::failed(&error))?;
+    let written = tachograph_report::tables(facts, PART_ROWS).into_iter().map(|table| {
+        let bytes = tachograph_store::parquet_bytes(table.parts)
+            .map_err(|error| Failure::failed(&error))?;
         Ok((format!("tables/{}.parquet", table.name), bytes))
     });
     written.collect()

@@ -38,16 +38,17 @@ impl Timeline {
         let mut calls = Vec::new();
         for agent in &run.agents {
             for call in agent.calls.iter().filter(|call| !call.is_warmup()) {
-                let (Some(start_ms), Some(end_ms)) = (call.sent.and_then(millis), millis(call.end))
+                let (Some(start_ms), Some(end_ms)) =
+                    (call.sent().and_then(millis), millis(call.end))
                 else {
                     continue;
                 };
-                let first_ms = start_ms + call.ttft_ms.unwrap_or(end_ms - start_ms);
+                let first_ms = start_ms + call.ttft_ms().unwrap_or(end_ms - start_ms);
                 calls.push(CallSpan {
                     agent: agent.name.clone(),
                     stage: call.stage.name(),
                     start_ms,
-                    load_ms: call.load_ms.unwrap_or_default().min(first_ms - start_ms),
+                    load_ms: call.load_ms().unwrap_or_default().min(first_ms - start_ms),
                     first_ms,
                     end_ms,
                     cold: call.cold,

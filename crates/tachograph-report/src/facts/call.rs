@@ -4,13 +4,19 @@
 //!
 //! Does not: define a metric; each comes from `tachograph_model::call`.
 
+use std::sync::Arc;
+
 use tachograph_model::call::{CallRecord, OutputTokens};
 use tachograph_model::digest::Digest;
 use tachograph_model::event::{CallStatus, Stage};
 use tachograph_model::plan::Metric;
 use tachograph_model::units::{DurationNs, InstantNs};
 
+use super::packed::Packed;
+
 /// One call of a run.
+///
+/// A large study has a million: what may be absent is packed, and read by a method.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "three independent observations, not states")]
 pub struct CallFacts {
@@ -19,7 +25,7 @@ pub struct CallFacts {
     /// The stage that made it.
     pub stage: Stage,
     /// The plan's name of the server.
-    pub server: String,
+    pub server: Arc<str>,
     /// How it ended.
     pub status: CallStatus,
     /// What went wrong, if anything did.
@@ -29,34 +35,8 @@ pub struct CallFacts {
     /// Whether it is cold: the server said that it loaded the model for longer
     /// than the plan's threshold, or it was the first after a reset.
     pub cold: bool,
-    /// When its first byte was written.
-    pub sent: Option<InstantNs>,
     /// When it ended.
     pub end: InstantNs,
-    /// Time to first token, in milliseconds.
-    pub ttft_ms: Option<f64>,
-    /// End-to-end latency, in milliseconds.
-    pub e2e_ms: Option<f64>,
-    /// Time per output token, in milliseconds.
-    pub tpot_ms: Option<f64>,
-    /// Connection set-up, in milliseconds; absent on a reused connection.
-    pub connect_ms: Option<f64>,
-    /// From the first to the last content chunk, in milliseconds.
-    pub decode_ms: Option<f64>,
-    /// Tokens per second as the client saw them.
-    pub client_decode_rate: Option<f64>,
-    /// Tokens per second as the server reports them.
-    pub server_decode_rate: Option<f64>,
-    /// Uncached prompt tokens per second as the server reports them.
-    pub server_prompt_rate: Option<f64>,
-    /// What the server reports for loading the model, in milliseconds.
-    pub load_ms: Option<f64>,
-    /// What the server reports for the prompt, in milliseconds.
-    pub prompt_eval_ms: Option<f64>,
-    /// Prompt tokens, cached ones included.
-    pub prompt_tokens: Option<u64>,
-    /// Prompt tokens from the server's cache.
-    pub cached_prompt_tokens: Option<u64>,
     /// Output tokens: the server's count, else the content chunks.
     pub output_tokens: u64,
     /// Whether `output_tokens` is the server's count.
@@ -77,6 +57,19 @@ pub struct CallFacts {
     pub gaps: Gaps,
     /// The line of its `call_finished` in the run's events, from 1.
     pub line: u64,
+    sent: Packed,
+    ttft_ms: Packed,
+    e2e_ms: Packed,
+    tpot_ms: Packed,
+    connect_ms: Packed,
+    decode_ms: Packed,
+    client_decode_rate: Packed,
+    server_decode_rate: Packed,
+    server_prompt_rate: Packed,
+    load_ms: Packed,
+    prompt_eval_ms: Packed,
+    prompt_tokens: Packed,
+    cached_prompt_tokens: Packed,
 }
 
 /// What is wrong with a completed answer.
@@ -108,68 +101,61 @@ impl Degeneracy {
     }
 }
 
-/// Inter-token gaps in nanoseconds, in four bytes each where they fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Gaps {
-    short: Vec<u32>,
-    long: Vec<u64>,
+/// Inter-token gaps in nanoseconds, in four bytes each where all fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gaps(Width);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Width {
+    Short(Box<[u32]>),
+    Long(Box<[u64]>),
 }
 
 impl Gaps {
     /// Returns how many gaps there are.
     pub fn n(&self) -> usize {
-        self.short.len() + self.long.len()
+        match &self.0 {
+            Width::Short(gaps) => gaps.len(),
+            Width::Long(gaps) => gaps.len(),
+        }
     }
 
     /// Returns the gaps in milliseconds, in no particular order.
     pub fn millis(&self) -> impl Iterator<Item = f64> {
-        let short = self.short.iter().map(|&gap| u64::from(gap));
-        short.chain(self.long.iter().copied()).map(|gap| DurationNs(gap).as_millis())
+        let (short, long): (&[u32], &[u64]) = match &self.0 {
+            Width::Short(gaps) => (gaps, &[]),
+            Width::Long(gaps) => (&[], gaps),
+        };
+        let short = short.iter().map(|&gap| u64::from(gap));
+        short.chain(long.iter().copied()).map(|gap| DurationNs(gap).as_millis())
     }
 }
 
 impl FromIterator<DurationNs> for Gaps {
     fn from_iter<I: IntoIterator<Item = DurationNs>>(gaps: I) -> Self {
-        let mut kept = Self::default();
-        for gap in gaps {
-            match u32::try_from(gap.0) {
-                Ok(short) => kept.short.push(short),
-                Err(_) => kept.long.push(gap.0),
-            }
-        }
-        kept.short.shrink_to_fit();
-        kept
+        let gaps: Vec<u64> = gaps.into_iter().map(|gap| gap.0).collect();
+        let short: Result<Box<[u32]>, _> = gaps.iter().map(|&gap| u32::try_from(gap)).collect();
+        Self(short.map_or_else(|_too_long| Width::Long(gaps.into()), Width::Short))
     }
 }
 
 impl CallFacts {
-    /// Distils a call that ended on `line` of the run's events.
-    pub(super) fn of(call: &CallRecord, cold: bool, line: u64) -> Self {
-        let millis = |duration: Option<DurationNs>| duration.map(DurationNs::as_millis);
+    /// Distils a call that ended on `line` of the run's events; `server` is the name
+    /// of its server.
+    pub(super) fn of(call: &CallRecord, server: Arc<str>, cold: bool, line: u64) -> Self {
+        let millis =
+            |duration: Option<DurationNs>| Packed::number(duration.map(DurationNs::as_millis));
         let tokens = call.output_tokens();
         let (finished, usage) = (&call.finished, &call.finished.usage);
         Self {
             call: call.sent.call,
             stage: call.sent.stage,
-            server: call.sent.server.clone(),
+            server,
             status: finished.status,
             error: finished.error.clone(),
             http_status: finished.http_status,
             cold,
-            sent: call.sent.sent_ns,
             end: finished.end_ns,
-            ttft_ms: millis(call.ttft()),
-            e2e_ms: millis(call.e2e()),
-            tpot_ms: call.tpot_ns().map(|nanos| nanos / 1e6),
-            connect_ms: millis(call.connect_time()),
-            decode_ms: millis(call.decode_time()),
-            client_decode_rate: call.client_decode_rate(),
-            server_decode_rate: call.server_decode_rate(),
-            server_prompt_rate: call.server_prompt_rate(),
-            load_ms: millis(finished.server.load_ns),
-            prompt_eval_ms: millis(finished.server.prompt_eval_ns),
-            prompt_tokens: usage.prompt_tokens,
-            cached_prompt_tokens: usage.cached_prompt_tokens,
             output_tokens: tokens.count(),
             output_tokens_by_server: matches!(tokens, OutputTokens::Server(_)),
             n_content_chunks: call.content_chunks().count(),
@@ -180,7 +166,85 @@ impl CallFacts {
             parity_sha256: call.sent.parity_sha256,
             gaps: call.inter_token_latencies().collect(),
             line,
+            sent: Packed::instant(call.sent.sent_ns),
+            ttft_ms: millis(call.ttft()),
+            e2e_ms: millis(call.e2e()),
+            tpot_ms: Packed::number(call.tpot_ns().map(|nanos| nanos / 1e6)),
+            connect_ms: millis(call.connect_time()),
+            decode_ms: millis(call.decode_time()),
+            client_decode_rate: Packed::number(call.client_decode_rate()),
+            server_decode_rate: Packed::number(call.server_decode_rate()),
+            server_prompt_rate: Packed::number(call.server_prompt_rate()),
+            load_ms: millis(finished.server.load_ns),
+            prompt_eval_ms: millis(finished.server.prompt_eval_ns),
+            prompt_tokens: Packed::count(usage.prompt_tokens),
+            cached_prompt_tokens: Packed::count(usage.cached_prompt_tokens),
         }
+    }
+
+    /// Returns when its first byte was written.
+    pub fn sent(&self) -> Option<InstantNs> {
+        self.sent.as_instant()
+    }
+
+    /// Returns the time to first token, in milliseconds.
+    pub fn ttft_ms(&self) -> Option<f64> {
+        self.ttft_ms.as_number()
+    }
+
+    /// Returns the end-to-end latency, in milliseconds.
+    pub fn e2e_ms(&self) -> Option<f64> {
+        self.e2e_ms.as_number()
+    }
+
+    /// Returns the time per output token, in milliseconds.
+    pub fn tpot_ms(&self) -> Option<f64> {
+        self.tpot_ms.as_number()
+    }
+
+    /// Returns the connection set-up, in milliseconds; `None` on a reused connection.
+    pub fn connect_ms(&self) -> Option<f64> {
+        self.connect_ms.as_number()
+    }
+
+    /// Returns the time from the first to the last content chunk, in milliseconds.
+    pub fn decode_ms(&self) -> Option<f64> {
+        self.decode_ms.as_number()
+    }
+
+    /// Returns tokens per second as the client saw them.
+    pub fn client_decode_rate(&self) -> Option<f64> {
+        self.client_decode_rate.as_number()
+    }
+
+    /// Returns tokens per second as the server reports them.
+    pub fn server_decode_rate(&self) -> Option<f64> {
+        self.server_decode_rate.as_number()
+    }
+
+    /// Returns uncached prompt tokens per second as the server reports them.
+    pub fn server_prompt_rate(&self) -> Option<f64> {
+        self.server_prompt_rate.as_number()
+    }
+
+    /// Returns what the server reports for loading the model, in milliseconds.
+    pub fn load_ms(&self) -> Option<f64> {
+        self.load_ms.as_number()
+    }
+
+    /// Returns what the server reports for the prompt, in milliseconds.
+    pub fn prompt_eval_ms(&self) -> Option<f64> {
+        self.prompt_eval_ms.as_number()
+    }
+
+    /// Returns the prompt tokens, cached ones included.
+    pub fn prompt_tokens(&self) -> Option<u64> {
+        self.prompt_tokens.as_count()
+    }
+
+    /// Returns the prompt tokens from the server's cache.
+    pub fn cached_prompt_tokens(&self) -> Option<u64> {
+        self.cached_prompt_tokens.as_count()
     }
 
     /// Returns whether the call is a warm-up, outside every statistic.

@@ -3,6 +3,7 @@
 //! Owns: which event means what for a run, and the rule that makes a call cold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tachograph_model::call::{CallRecord, assemble};
 use tachograph_model::event::{Chunk, ClockSample, Event, HARNESS, Stage};
@@ -147,12 +148,18 @@ fn agent(
         })
         .collect();
     let threshold = DurationNs::from_millis(plan.cold_load_threshold_ms);
+    // A name for all calls of a server, not one for each.
+    let mut servers: BTreeSet<Arc<str>> = BTreeSet::new();
     let calls = records
         .iter()
         .map(|record| {
+            let server = servers.get(&*record.sent.server).cloned();
+            let server = server.unwrap_or_else(|| Arc::from(&*record.sent.server));
+            servers.insert(Arc::clone(&server));
             let loaded = record.finished.server.load_ns.is_some_and(|load| load > threshold);
             let cold = loaded || first_after_reset.contains(&(name, record.sent.call));
-            CallFacts::of(record, cold, lines.get(&record.sent.call).copied().unwrap_or_default())
+            let line = lines.get(&record.sent.call).copied().unwrap_or_default();
+            CallFacts::of(record, server, cold, line)
         })
         .collect();
     let mut facts = AgentFacts {

@@ -50,12 +50,12 @@ fn delays(validity: &mut Validity, run: &RunFacts, primary: Metric) {
         Metric::OutputThroughput | Metric::RunWall => {
             run.wall().map(DurationNs::as_millis).into_iter().collect()
         }
-        Metric::E2e => run.calls().filter_map(|call| call.e2e_ms).collect(),
+        Metric::E2e => run.calls().filter_map(|call| call.e2e_ms()).collect(),
         Metric::TtftWarm | Metric::TtftCold => {
-            run.calls().filter_map(|call| call.ttft_ms).collect()
+            run.calls().filter_map(|call| call.ttft_ms()).collect()
         }
         Metric::Tpot | Metric::ClientDecodeRate | Metric::ServerDecodeRate => {
-            run.calls().filter_map(|call| call.decode_ms).collect()
+            run.calls().filter_map(|call| call.decode_ms()).collect()
         }
     };
     let Ok(times) = Sample::new(&times) else { return };
@@ -174,8 +174,9 @@ fn prompt_cache(validity: &mut Validity, run: &RunFacts, planned: PromptCache) {
         return;
     }
     let calls = run.calls().filter(|call| call.is_completed());
-    let known: Vec<(u64, u64)> =
-        calls.filter_map(|call| Some((call.cached_prompt_tokens?, call.prompt_tokens?))).collect();
+    let known: Vec<(u64, u64)> = calls
+        .filter_map(|call| Some((call.cached_prompt_tokens()?, call.prompt_tokens()?)))
+        .collect();
     if known.is_empty() {
         return;
     }

@@ -139,7 +139,7 @@ fn collapse(validity: &mut Validity, facts: &[&RunFacts]) {
     let mut rates: BTreeMap<(&ConfigurationId, Stage), Vec<(&RunFacts, f64)>> = BTreeMap::new();
     for &run in facts {
         let calls = run.calls().filter(|call| call.is_completed());
-        let timed = calls.filter_map(|call| Some((call.stage, call.server_prompt_rate?)));
+        let timed = calls.filter_map(|call| Some((call.stage, call.server_prompt_rate()?)));
         for (stage, rate) in timed {
             rates.entry((&run.id.configuration, stage)).or_default().push((run, rate));
         }
@@ -169,7 +169,7 @@ fn collapse(validity: &mut Validity, facts: &[&RunFacts]) {
 fn truncation(validity: &mut Validity, facts: &[&RunFacts]) {
     let prompt = |run: &RunFacts| {
         let calls = run.calls().filter(|call| call.is_completed());
-        calls.filter(|call| call.stage == Stage::Analysis).filter_map(|c| c.prompt_tokens).max()
+        calls.filter(|call| call.stage == Stage::Analysis).filter_map(|c| c.prompt_tokens()).max()
     };
     let mut longest: BTreeMap<u32, u64> = BTreeMap::new();
     for run in facts {
