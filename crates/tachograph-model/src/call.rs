@@ -230,29 +230,49 @@ struct Limits {
 /// A call that was sent and has no end (the worker died) is left out here; the
 /// second value counts such calls, and they are failures of the run.
 pub fn assemble<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Vec<CallRecord>, usize) {
-    let mut open: BTreeMap<u32, (&CallSent, Vec<Chunk>)> = BTreeMap::new();
-    let mut calls = Vec::new();
+    let mut assembly = Assembly::default();
     for event in events {
+        if matches!(event, Event::CallSent(_) | Event::Chunk(_) | Event::CallFinished(_)) {
+            assembly.add(event.clone());
+        }
+    }
+    assembly.finish()
+}
+
+/// Calls that are put together event by event, for whoever can give the events away;
+/// see [`assemble`].
+#[derive(Debug, Default)]
+pub struct Assembly {
+    open: BTreeMap<u32, (CallSent, Vec<Chunk>)>,
+    calls: Vec<CallRecord>,
+}
+
+impl Assembly {
+    /// Takes in the agent's next event.
+    pub fn add(&mut self, event: Event) {
         match event {
             Event::CallSent(sent) => {
-                open.insert(sent.call, (sent, Vec::new()));
+                self.open.insert(sent.call, (sent, Vec::new()));
             }
             Event::Chunk(chunk) => {
-                if let Some((_, chunks)) = open.get_mut(&chunk.call) {
-                    chunks.push(chunk.clone());
+                if let Some((_, chunks)) = self.open.get_mut(&chunk.call) {
+                    chunks.push(chunk);
                 }
             }
             Event::CallFinished(finished) => {
-                if let Some((sent, chunks)) = open.remove(&finished.call) {
-                    let (sent, finished) = (sent.clone(), finished.clone());
-                    calls.push(CallRecord { sent, chunks, finished });
+                if let Some((sent, chunks)) = self.open.remove(&finished.call) {
+                    self.calls.push(CallRecord { sent, chunks, finished });
                 }
             }
             _ => {}
         }
     }
-    calls.sort_by_key(|call| call.sent.call);
-    (calls, open.len())
+
+    /// Returns the calls in order of sending, and how many have no end.
+    pub fn finish(mut self) -> (Vec<CallRecord>, usize) {
+        self.calls.sort_by_key(|call| call.sent.call);
+        (self.calls, self.open.len())
+    }
 }
 
 #[cfg(test)]

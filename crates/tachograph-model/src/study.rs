@@ -270,3 +270,10 @@ pub struct RunEvidence {
     /// position here plus one.
     pub events: Vec<Recorded>,
 }
+
+/// A copy, for whoever goes on using the evidence.
+impl From<&RunEvidence> for RunEvidence {
+    fn from(evidence: &RunEvidence) -> Self {
+        evidence.clone()
+    }
+}

@@ -58,6 +58,10 @@ pub struct MannWhitney {
 /// continuity and tie corrections. The interval supposes that the distributions
 /// differ by a shift.
 ///
+/// `u` is R's `W` and SciPy's statistic. The packages differ in when they are exact:
+/// R below 50 values in each sample, SciPy's `method="auto"` up to 8 in the smaller
+/// one. Beyond that both give the approximation that is meant here.
+///
 /// # Errors
 ///
 /// [`EstimateError::TooManyValues`] above 10 million pairwise differences.
@@ -133,6 +137,10 @@ pub struct SignedRank {
 /// Blocks without a difference are left out of the test (Wilcoxon's way) and kept
 /// in the pseudo-median. Exact without ties and zeros up to 50 blocks, else normal
 /// with continuity and tie corrections; without any difference p is 1.
+///
+/// R's `wilcox.test` leaves zeros out as here, of its pseudo-median too. SciPy's
+/// `wilcoxon` does so by default, and corrects for continuity only when it is asked
+/// to; Pratt's way of ranking zeros is not meant.
 ///
 /// # Errors
 ///

@@ -374,8 +374,7 @@ fn split(folder: &Path) -> Result<(), Box<dyn Error>> {
         let evidence = study.read_run(sealed)?;
         reading += start.elapsed().as_secs_f64();
         let start = Instant::now();
-        let run = tachograph_report::distil(&evidence, plan);
-        drop(evidence);
+        let run = tachograph_report::distil(evidence, plan);
         distilling += start.elapsed().as_secs_f64();
         n_calls += run.calls().count();
         facts.push(run);

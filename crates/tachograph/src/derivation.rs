@@ -63,7 +63,7 @@ pub(crate) fn facts_of(folder: &Path) -> Result<(StudyHead, Vec<RunFacts>), Fail
 /// Returns the facts of every sealed run; one run's events are in memory at a time.
 fn facts(study: &OpenStudy) -> Result<Vec<RunFacts>, OpenError> {
     let plan = &study.head().plan;
-    study.runs().map(|run| Ok(tachograph_report::distil(&run?, plan))).collect()
+    study.runs().map(|run| Ok(tachograph_report::distil(run?, plan))).collect()
 }
 
 /// Returns the failure for a study that could not be opened.

@@ -38,7 +38,7 @@ fn straight(line: &mut [u8]) -> Option<Recorded> {
     let source = source.to_owned();
     // The quote after the kind, and the comma that the fields follow.
     let comma = kind_at + middle.len() + kind.len() + 1;
-    let parse: fn(&[u8]) -> Option<Event> = match kind {
+    let parse: fn(&str) -> Option<Event> = match kind {
         "chunk" => |fields| fields_of(fields).map(Event::Chunk),
         "call_sent" => |fields| fields_of(fields).map(Event::CallSent),
         "call_finished" => |fields| fields_of(fields).map(Event::CallFinished),
@@ -49,13 +49,14 @@ fn straight(line: &mut [u8]) -> Option<Recorded> {
     }
     // With a brace in place of the comma, the fields are an object of their own.
     line[comma] = b'{';
-    let event = parse(&line[comma..line.len() - 1]);
+    // One look at the whole, instead of one at each text.
+    let event = std::str::from_utf8(&line[comma..line.len() - 1]).ok().and_then(parse);
     line[comma] = b',';
     Some(Recorded { source, event: event? })
 }
 
-fn fields_of<T: DeserializeOwned>(fields: &[u8]) -> Option<T> {
-    serde_json::from_slice(fields).ok()
+fn fields_of<T: DeserializeOwned>(fields: &str) -> Option<T> {
+    serde_json::from_str(fields).ok()
 }
 
 /// Returns what stands between `prefix` and the next quote, if `bytes` begin so and

@@ -3,7 +3,7 @@
 //! Owns: the effect of blocks, the departures of runs, and the state of the
 //! machine around runs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use tachograph_model::environment::Conditions;
 use tachograph_model::plan::Metric;
@@ -34,13 +34,12 @@ pub(crate) fn blocks(
 ) -> (Option<Effect>, Vec<(u32, f64)>) {
     let mut cells = Vec::new();
     let mut means = Vec::new();
-    let blocks: BTreeSet<u32> = runs.iter().map(|run| run.id.block).collect();
-    for block in blocks {
-        let of_block: Vec<(usize, f64)> = runs
-            .iter()
-            .filter(|run| run.id.block == block)
-            .filter_map(|run| Some((run.configuration?, *run.metrics.get(&primary)?)))
-            .collect();
+    let mut by_block: BTreeMap<u32, Vec<(usize, f64)>> = BTreeMap::new();
+    for run in runs {
+        let of_block = by_block.entry(run.id.block).or_default();
+        of_block.extend(run.configuration.zip(run.metrics.get(&primary).copied()));
+    }
+    for (block, of_block) in by_block {
         if of_block.len() != n_configurations {
             continue;
         }

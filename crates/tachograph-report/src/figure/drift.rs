@@ -1,5 +1,7 @@
 //! Runs in the order of execution.
 
+use std::collections::BTreeMap;
+
 use tachograph_model::plan::Metric;
 use tachograph_stats::Sample;
 
@@ -23,21 +25,22 @@ pub(crate) fn draw(analysis: &Analysis, metric: Metric) -> Option<(Svg, String)>
     let mut svg = Svg::new(WIDTH, bottom + 32.0);
     left_axis(&mut svg, &y, (left, right), "departure, %");
     svg.line("zero", (left, y.place(0.0)), (right, y.place(0.0)));
-    let mut blocks: Vec<u32> = departures.iter().map(|(_, block, _)| *block).collect();
-    blocks.sort_unstable();
-    blocks.dedup();
+    let mut blocks: BTreeMap<u32, Vec<(f64, f64)>> = BTreeMap::new();
+    for (at, block, departure) in &departures {
+        blocks.entry(*block).or_default().push((*at, *departure));
+    }
     let mut previous_end: Option<f64> = None;
-    for block in blocks {
-        let of_block = || departures.iter().filter(|(_, own, _)| *own == block);
-        let (start, end) = of_block().fold((f64::INFINITY, 0.0_f64), |(low, high), (at, _, _)| {
-            (low.min(place(*at)), high.max(place(*at)))
-        });
+    for of_block in blocks.into_values() {
+        let (start, end) =
+            of_block.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), (at, _)| {
+                (low.min(place(*at)), high.max(place(*at)))
+            });
         if let Some(previous) = previous_end {
             let between = f64::midpoint(previous, start);
             svg.line("grid", (between, top), (between, bottom));
         }
         previous_end = Some(end);
-        let values: Vec<f64> = of_block().map(|(_, _, departure)| *departure).collect();
+        let values: Vec<f64> = of_block.iter().map(|(_, departure)| *departure).collect();
         if let Ok(sample) = Sample::new(&values) {
             let mean = y.place(sample.mean());
             svg.line("s2", (start - 4.0, mean), (end + 4.0, mean));

@@ -1,6 +1,8 @@
 //! Student's t about a mean that is not 0: power and effect-size intervals.
 
 use super::special::{beta_areas, ln_gamma, ln_gamma_ratio_half};
+use crate::dunnett::falling_root;
+
 use super::{normal_upper_quantile, normal_upper_tail, solve_decreasing, t_upper_tail};
 
 /// Integrates over the law of `s = chi(df) / sqrt(df)`: the mean of `f(s)`.
@@ -123,16 +125,9 @@ pub(crate) fn noncentral_f_interval(
         if excess(0.0) <= 0.0 {
             return 0.0;
         }
-        let mut high = (df_between * f).max(1.0);
-        while excess(high) > 0.0 {
-            high *= 2.0;
-        }
-        let mut low = 0.0;
-        for _ in 0..60 {
-            let middle = f64::midpoint(low, high);
-            if excess(middle) > 0.0 { low = middle } else { high = middle }
-        }
-        high
+        // In units that bring the root near where the search begins.
+        let unit = (df_between * f).max(1.0) / 4.0;
+        unit * falling_root(|scaled| excess(unit * scaled))
     };
     (at_tail(alpha / 2.0), at_tail(1.0 - alpha / 2.0))
 }
