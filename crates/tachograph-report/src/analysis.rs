@@ -28,7 +28,7 @@ use tachograph_stats::{
 
 use crate::depth::exploratory::{self, Exploratory};
 use crate::depth::{self, Depth, Inputs};
-use crate::facts::{Degeneracy, RunFacts};
+use crate::facts::{CallFacts, Degeneracy, RunFacts};
 use crate::validity::{self, Status, Validity};
 use comparison::Compared;
 use configuration::ConfigurationAnalysis;
@@ -410,7 +410,7 @@ fn ttft(facts: &[&RunFacts], cold: bool, confidence: Confidence) -> Option<Ecdf>
     let calls = facts.iter().flat_map(|run| run.calls());
     let values: Vec<f64> = calls
         .filter(|call| call.is_completed() && call.cold == cold)
-        .filter_map(|call| call.ttft_ms())
+        .filter_map(CallFacts::ttft_ms)
         .collect();
     Some(Ecdf::of(&Sample::new(&values).ok()?, confidence))
 }

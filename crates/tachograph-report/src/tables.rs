@@ -80,15 +80,15 @@ fn bool<T>(rows: &[T], of: impl Fn(&T) -> bool) -> Column<'static> {
 
 fn calls_table<'a>(rows: &[Row<'a>]) -> Table<'a> {
     let columns: Vec<(&str, Column<'a>)> = vec![
-        ("run", text(rows, |(run, ..)| owned(&run.id))),
-        ("configuration", text(rows, |(run, ..)| borrowed(&run.id.configuration.0))),
+        ("run", text(rows, |(run, ..)| Some(Cow::Owned(run.id.to_string())))),
+        ("configuration", text(rows, |(run, ..)| Some(Cow::Borrowed(&run.id.configuration.0)))),
         ("block", integer(rows, |(run, ..)| Some(u64::from(run.id.block)))),
-        ("agent", text(rows, |(_, agent, _)| borrowed(&agent.name))),
+        ("agent", text(rows, |(_, agent, _)| Some(Cow::Borrowed(&agent.name)))),
         ("call", integer(rows, |(.., call)| Some(u64::from(call.call)))),
-        ("stage", text(rows, |(.., call)| borrowed(call.stage.name()))),
-        ("server", text(rows, |(.., call)| borrowed(&call.server))),
-        ("status", text(rows, |(.., call)| borrowed(call.status.name()))),
-        ("error", text(rows, |(.., call)| borrowed(call.error.as_deref()?))),
+        ("stage", text(rows, |(.., call)| Some(Cow::Borrowed(call.stage.name())))),
+        ("server", text(rows, |(.., call)| Some(Cow::Borrowed(&call.server)))),
+        ("status", text(rows, |(.., call)| Some(Cow::Borrowed(call.status.name())))),
+        ("error", text(rows, |(.., call)| Some(Cow::Borrowed(call.error.as_deref()?)))),
         ("cold", bool(rows, |(.., call)| call.cold)),
         ("sent_ns", integer(rows, |(.., call)| call.sent().map(|sent| sent.0))),
         ("end_ns", integer(rows, |(.., call)| Some(call.end.0))),
@@ -107,20 +107,14 @@ fn calls_table<'a>(rows: &[Row<'a>]) -> Table<'a> {
         ("output_tokens_by_server", bool(rows, |(.., call)| call.output_tokens_by_server)),
         ("content_chunks", integer(rows, |(.., call)| Some(call.n_content_chunks as u64))),
         ("coalesced_chunks", integer(rows, |(.., call)| Some(call.n_coalesced as u64))),
-        ("degeneracy", text(rows, |(.., call)| borrowed(call.degeneracy?.title()))),
-        ("output_sha256", text(rows, |(.., call)| owned(call.output_sha256))),
+        ("degeneracy", text(rows, |(.., call)| Some(Cow::Borrowed(call.degeneracy?.title())))),
+        (
+            "output_sha256",
+            text(rows, |(.., call)| Some(Cow::Owned(call.output_sha256.to_string()))),
+        ),
         ("events_line", integer(rows, |(.., call)| Some(call.line))),
     ];
     named("calls", columns)
-}
-
-fn borrowed(words: &str) -> Option<Cow<'_, str>> {
-    Some(Cow::Borrowed(words))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "a column takes what may be absent")]
-fn owned<'a>(value: impl std::fmt::Display) -> Option<Cow<'a, str>> {
-    Some(Cow::Owned(value.to_string()))
 }
 
 fn runs_table<'a>(rows: &[&'a RunFacts]) -> Table<'a> {
@@ -129,11 +123,14 @@ fn runs_table<'a>(rows: &[&'a RunFacts]) -> Table<'a> {
         processes.filter_map(|p| p.resources.as_ref()).map(|r| r.peak_rss_bytes).max()
     };
     let mut columns: Vec<(&str, Column<'a>)> = vec![
-        ("run", text(rows, |run| owned(&run.id))),
-        ("configuration", text(rows, |run| borrowed(&run.id.configuration.0))),
+        ("run", text(rows, |run| Some(Cow::Owned(run.id.to_string())))),
+        ("configuration", text(rows, |run| Some(Cow::Borrowed(&run.id.configuration.0)))),
         ("block", integer(rows, |run| Some(u64::from(run.id.block)))),
         ("index", integer(rows, |run| Some(u64::from(run.index)))),
-        ("outcome", text(rows, |run| owned(format!("{:?}", run.outcome).to_lowercase()))),
+        (
+            "outcome",
+            text(rows, |run| Some(Cow::Owned(format!("{:?}", run.outcome).to_lowercase()))),
+        ),
         ("measured", bool(rows, |run| run.is_measured())),
         ("wall_ms", float(rows, |run| run.wall().map(DurationNs::as_millis))),
         ("output_tokens", integer(rows, |run| Some(run.output_tokens()))),
@@ -144,7 +141,7 @@ fn runs_table<'a>(rows: &[&'a RunFacts]) -> Table<'a> {
         ),
         ("peak_rss_bytes", integer(rows, peak)),
         ("events", integer(rows, |run| Some(run.n_events))),
-        ("events_sha256", text(rows, |run| owned(run.events_sha256))),
+        ("events_sha256", text(rows, |run| Some(Cow::Owned(run.events_sha256.to_string())))),
     ];
     for metric in Metric::ALL {
         columns.push((metric_id(metric), float(rows, |run| run.metric(metric))));

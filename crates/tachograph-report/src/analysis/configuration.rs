@@ -292,7 +292,7 @@ fn one(
     let completed = || runs.iter().flat_map(|run| run.calls()).filter(|call| call.is_completed());
     let ttft = |cold: bool| {
         let calls = completed().filter(|call| call.cold == cold);
-        Pooled::of(&calls.filter_map(|call| call.ttft_ms()).collect::<Vec<_>>(), confidence)
+        Pooled::of(&calls.filter_map(CallFacts::ttft_ms).collect::<Vec<_>>(), confidence)
     };
     let gaps: Vec<f64> = completed().flat_map(|call| call.gaps.millis()).collect();
     let per_run = |value: &dyn Fn(&RunFacts) -> Option<f64>| {
@@ -324,7 +324,7 @@ fn one(
         tokens: TokenCounts::of(completed()),
         output_tokens: per_run(&|run| Some(run.output_tokens() as f64)),
         cached_prompt_tokens: completed()
-            .filter_map(|call| call.cached_prompt_tokens())
+            .filter_map(CallFacts::cached_prompt_tokens)
             .reduce(|a, b| a + b),
         resources: Resource::ALL
             .into_iter()

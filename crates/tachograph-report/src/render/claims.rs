@@ -57,10 +57,14 @@ pub(crate) fn render(report: &Report, markdown: &Mapped) -> String {
 }
 
 fn list(out: &mut String, name: &str, entries: impl Iterator<Item = Value>, last: bool) {
-    let entries: Vec<String> = entries.map(|entry| entry.to_string()).collect();
+    let text = "a string takes all text";
+    writeln!(out, "{}: [", json!(name)).expect(text);
+    for (at, entry) in entries.enumerate() {
+        let before = if at > 0 { ",\n" } else { "" };
+        write!(out, "{before}{entry}").expect(text);
+    }
     let comma = if last { "" } else { "," };
-    writeln!(out, "{}: [\n{}\n]{comma}", json!(name), entries.join(",\n"))
-        .expect("a string takes all text");
+    writeln!(out, "\n]{comma}").expect(text);
 }
 
 /// Returns a claim as JSON.

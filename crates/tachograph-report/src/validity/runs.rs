@@ -9,7 +9,7 @@ use tachograph_stats::Sample;
 
 use super::{Check, Finding, Status, Validity};
 use crate::claim::{Format, decimals_for};
-use crate::facts::{ProcessFacts, RunFacts};
+use crate::facts::{CallFacts, ProcessFacts, RunFacts};
 
 /// The share of a metric that a scheduling delay may have.
 const DELAY_FRACTION_MAX: f64 = 0.01;
@@ -50,12 +50,10 @@ fn delays(validity: &mut Validity, run: &RunFacts, primary: Metric) {
         Metric::OutputThroughput | Metric::RunWall => {
             run.wall().map(DurationNs::as_millis).into_iter().collect()
         }
-        Metric::E2e => run.calls().filter_map(|call| call.e2e_ms()).collect(),
-        Metric::TtftWarm | Metric::TtftCold => {
-            run.calls().filter_map(|call| call.ttft_ms()).collect()
-        }
+        Metric::E2e => run.calls().filter_map(CallFacts::e2e_ms).collect(),
+        Metric::TtftWarm | Metric::TtftCold => run.calls().filter_map(CallFacts::ttft_ms).collect(),
         Metric::Tpot | Metric::ClientDecodeRate | Metric::ServerDecodeRate => {
-            run.calls().filter_map(|call| call.decode_ms()).collect()
+            run.calls().filter_map(CallFacts::decode_ms).collect()
         }
     };
     let Ok(times) = Sample::new(&times) else { return };

@@ -169,7 +169,10 @@ fn collapse(validity: &mut Validity, facts: &[&RunFacts]) {
 fn truncation(validity: &mut Validity, facts: &[&RunFacts]) {
     let prompt = |run: &RunFacts| {
         let calls = run.calls().filter(|call| call.is_completed());
-        calls.filter(|call| call.stage == Stage::Analysis).filter_map(|c| c.prompt_tokens()).max()
+        calls
+            .filter(|call| call.stage == Stage::Analysis)
+            .filter_map(CallFacts::prompt_tokens)
+            .max()
     };
     let mut longest: BTreeMap<u32, u64> = BTreeMap::new();
     for run in facts {
