@@ -13,6 +13,9 @@ const BASELINE: &str = "baseline_default";
 /// Both arms of each configuration.
 type Sweep = BTreeMap<String, BTreeMap<&'static str, Vec<Call>>>;
 
+type Keep = fn(&Call) -> bool;
+type Figure = fn(&Call) -> f64;
+
 fn sweep(study: &Value) -> Option<Sweep> {
     let folder = raw::unpacked()?.join("data/research/tr109_rust_full");
     let read = |name: &str| {
@@ -149,17 +152,17 @@ fn configurations_paired_by_stage_and_by_warm_calls() {
 
 /// `theirs` are the names of their figures: Welch's, the ranks', the effect sizes.
 fn check_two(a: &Sample, b: &Sample, expected: &Value, theirs: [&str; 8], place: &str) {
-    let [t, df, p, interval, u, u_p, g, delta] = theirs;
+    let [welch_t, df, welch_p, interval, mwu_u, mwu_p, hedges, delta] = theirs;
     let found = welch(a, b, CONFIDENCE).unwrap();
-    close(found.t.unwrap(), &expected[t], place);
+    close(found.t.unwrap(), &expected[welch_t], place);
     close(found.df, &expected[df], place);
-    close(found.p_value, &expected[p], place);
+    close(found.p_value, &expected[welch_p], place);
     close(found.interval.low, &expected[interval][0], place);
     close(found.interval.high, &expected[interval][1], place);
     let ranks = mann_whitney(a, b, CONFIDENCE).unwrap();
-    close(ranks.u, &expected[u], place);
-    close(ranks.p_value, &expected[u_p], place);
-    close(hedges_g(a, b, CONFIDENCE).unwrap().g_approximate, &expected[g], place);
+    close(ranks.u, &expected[mwu_u], place);
+    close(ranks.p_value, &expected[mwu_p], place);
+    close(hedges_g(a, b, CONFIDENCE).unwrap().g_approximate, &expected[hedges], place);
     close(cliffs_delta(a, b, CONFIDENCE).unwrap().delta, &expected[delta], place);
 }
 
@@ -178,7 +181,7 @@ fn every_configuration_against_its_baseline() {
         "hedges_g",
         "cliffs_delta",
     ];
-    let keeps: [(&str, fn(&Call) -> bool); 2] =
+    let keeps: [(&str, Keep); 2] =
         [("as_recorded_zeros_kept", |_| true), ("valid_calls_only", Call::is_valid)];
     for (variant, keep) in keeps {
         let rows = configurations(&study["chimera_vs_baseline_throughput"][variant]["configs"]);
@@ -212,7 +215,7 @@ fn the_arms_that_do_not_differ() {
         "hedges_g_approx_J=1-3/(4df-1)",
         "cliffs_delta",
     ];
-    let figures: [(&str, fn(&Call) -> f64); 2] =
+    let figures: [(&str, Figure); 2] =
         [("throughput_welch_calls", throughput), ("ttft_welch_calls", ttft)];
     for (name, figure) in figures {
         let expected = &study["A_A_control_baseline_default"][name];
