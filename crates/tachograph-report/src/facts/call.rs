@@ -258,12 +258,12 @@ impl CallFacts {
     pub fn metric(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::OutputThroughput | Metric::RunWall => None,
-            Metric::E2e => self.e2e_ms,
-            Metric::TtftWarm => self.ttft_ms.filter(|_| !self.cold),
-            Metric::TtftCold => self.ttft_ms.filter(|_| self.cold),
-            Metric::Tpot => self.tpot_ms,
-            Metric::ClientDecodeRate => self.client_decode_rate,
-            Metric::ServerDecodeRate => self.server_decode_rate,
+            Metric::E2e => self.e2e_ms(),
+            Metric::TtftWarm => self.ttft_ms().filter(|_| !self.cold),
+            Metric::TtftCold => self.ttft_ms().filter(|_| self.cold),
+            Metric::Tpot => self.tpot_ms(),
+            Metric::ClientDecodeRate => self.client_decode_rate(),
+            Metric::ServerDecodeRate => self.server_decode_rate(),
         }
     }
 

@@ -13,7 +13,7 @@ use tachograph_model::units::DurationNs;
 use tachograph_stats::{Confidence, Sample, VarianceComponents, variance_components};
 
 use crate::contrast::Extract;
-use crate::facts::{CallFacts, RunFacts};
+use crate::facts::RunFacts;
 
 /// What a pilot says about repetitions inside a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,18 +70,6 @@ impl Repetitions {
     }
 }
 
-fn call_value(metric: Metric, call: &CallFacts) -> Option<f64> {
-    match metric {
-        Metric::OutputThroughput | Metric::RunWall => None,
-        Metric::E2e => call.e2e_ms,
-        Metric::TtftWarm => call.ttft_ms.filter(|_| !call.cold),
-        Metric::TtftCold => call.ttft_ms.filter(|_| call.cold),
-        Metric::Tpot => call.tpot_ms,
-        Metric::ClientDecodeRate => call.client_decode_rate,
-        Metric::ServerDecodeRate => call.server_decode_rate,
-    }
-}
-
 fn calls(facts: &[RunFacts], metric: Metric) -> Result<Calls, &'static str> {
     if matches!(metric, Metric::OutputThroughput | Metric::RunWall) {
         return Err(
@@ -95,7 +83,7 @@ fn calls(facts: &[RunFacts], metric: Metric) -> Result<Calls, &'static str> {
         .collect();
     let of_stage = |run: &RunFacts, stage: Stage| -> Vec<(f64, f64)> {
         let calls = run.calls().filter(|call| call.stage == stage);
-        calls.filter_map(|call| Some((call_value(metric, call)?, call.e2e_ms?))).collect()
+        calls.filter_map(|call| Some((call.metric(metric)?, call.e2e_ms()?))).collect()
     };
     let mut counts: BTreeMap<Stage, usize> = BTreeMap::new();
     for run in &runs {
