@@ -14,7 +14,7 @@ use tachograph_stats::{
 };
 
 use super::{Found, Inputs, Refused};
-use crate::facts::RunFacts;
+use crate::facts::{CallFacts, RunFacts};
 
 /// What varies, and where.
 #[derive(Debug, Clone)]
@@ -163,7 +163,7 @@ fn costs<'a>(runs: impl Iterator<Item = &'a RunFacts>) -> Option<LevelCosts> {
         let processes = run.agents.iter().filter_map(|agent| agent.process.as_ref());
         let lifetime = processes.filter_map(|process| process.lifetime).max()?;
         let lifetime = lifetime.as_millis();
-        let of_run: Vec<f64> = run.calls().filter_map(|call| call.e2e_ms()).collect();
+        let of_run: Vec<f64> = run.calls().filter_map(CallFacts::e2e_ms).collect();
         let busy = of_run.iter().sum::<f64>() / run.agents.len().max(1) as f64;
         overheads.push((lifetime - busy).max(0.0));
         lifetimes.push(lifetime);
