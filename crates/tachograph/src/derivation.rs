@@ -41,7 +41,7 @@ pub(crate) fn derive(folder: &Path) -> Result<Derivation, Failure> {
 ///
 /// # Errors
 ///
-/// As [`derive`].
+/// As [`derive()`].
 pub(crate) fn analyse(folder: &Path) -> Result<(OpenStudy, Vec<RunFacts>, Analysis), Failure> {
     let study = Study::open(folder).map_err(|error| open_failure(&error, folder))?;
     let facts = facts(&study).map_err(|error| open_failure(&error, folder))?;
