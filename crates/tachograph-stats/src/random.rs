@@ -11,8 +11,8 @@ use rand_core::{Rng, SeedableRng};
 #[derive(Debug)]
 pub(crate) struct Chooser {
     generator: ChaCha8Rng,
-    /// Words that were drawn ahead: those from `next` on.
-    words: [u64; WORDS],
+    /// Words that were drawn ahead, little-endian: those from `next` on.
+    words: [[u8; 8]; WORDS],
     next: usize,
 }
 
@@ -23,7 +23,7 @@ const WORDS: usize = 256;
 
 impl Chooser {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { generator: ChaCha8Rng::seed_from_u64(seed), words: [0; WORDS], next: WORDS }
+        Self { generator: ChaCha8Rng::seed_from_u64(seed), words: [[0; 8]; WORDS], next: WORDS }
     }
 
     /// Draws one of `0..n`, each with the same probability; `n` is at least 1 and
@@ -110,7 +110,7 @@ impl Chooser {
             // No call in here, so that the sums stay in registers.
             for &word in &self.words[self.next..] {
                 self.next += 1;
-                let (batch, rest) = draws::<DRAWS>(word, range);
+                let (batch, rest) = draws::<DRAWS>(u64::from_le_bytes(word), range);
                 if rest < threshold {
                     continue;
                 }
@@ -149,16 +149,12 @@ impl Chooser {
         }
         let word = self.words[self.next];
         self.next += 1;
-        word
+        u64::from_le_bytes(word)
     }
 
     #[inline(never)]
     fn draw_ahead(&mut self) {
-        let mut bytes = [0; 8 * WORDS];
-        self.generator.fill_bytes(&mut bytes);
-        for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks::<8>().0) {
-            *word = u64::from_le_bytes(*bytes);
-        }
+        self.generator.fill_bytes(self.words.as_flattened_mut());
         self.next = 0;
     }
 
