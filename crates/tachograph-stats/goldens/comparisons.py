@@ -8,8 +8,11 @@ from itertools import combinations, product
 
 import mpmath
 import numpy as np
+import pandas as pd
 import scipy.optimize as so
 import scipy.stats as st
+import statsmodels.api as sm
+from statsmodels.formula.api import ols
 from statsmodels.stats.power import TTestPower
 
 RNG = np.random.default_rng(20260102)
@@ -269,6 +272,33 @@ def ratios_and_components(case):
              {"runs": runs}, expected)
 
 
+def block_components(case):
+    """Places of a run differ by design: method of moments for random blocks, ICC(3, 1)."""
+    rng = np.random.default_rng(20260107)
+    for name, (n, k, between, within) in {
+        "analysis and report": (9, 2, 3.0, 2.0), "four places": (6, 4, 1.0, 1.5),
+        "runs alike": (5, 3, 0.0, 2.0), "runs apart": (30, 2, 40.0, 0.5),
+    }.items():
+        places = rng.normal(100, 20, k)
+        values = places + rng.normal(0, between, (n, 1)) + rng.normal(0, within, (n, k))
+        runs = [rounded(row) for row in values]
+        table = np.array(runs)
+        frame = pd.DataFrame([
+            {"run": run, "place": place, "value": table[run, place]} for run in range(n) for place in range(k)
+        ])
+        anova = sm.stats.anova_lm(ols("value ~ C(run) + C(place)", frame).fit())
+        mean_square = anova["sum_sq"] / anova["df"]
+        ms_runs, ms_rest = float(mean_square["C(run)"]), float(mean_square["Residual"])
+        variance = max(0.0, (ms_runs - ms_rest) / k)
+        f, df, df_rest = ms_runs / ms_rest, n - 1, (n - 1) * (k - 1)
+        ends = [f / st.f.isf(0.025, df, df_rest), f * st.f.isf(0.025, df_rest, df)]
+        case("block_components", name, "statsmodels anova_lm, scipy.stats.f.isf",
+             {"runs": runs},
+             {"sd_between": math.sqrt(variance), "sd_within": math.sqrt(ms_rest),
+              "icc": variance / (variance + ms_rest), "p_value": float(anova["PR(>F)"]["C(run)"]),
+              "interval": [float(min(1, max(0, (x - 1) / (x + k - 1)))) for x in ends]})
+
+
 def power(case):
     solver = TTestPower()
     for n, log_sd, ratio in [(5, 0.01, 1.02), (5, 0.02, 0.98), (3, 0.01, 1.02), (12, 0.05, 1.03), (60, 0.1, 1.02)]:
@@ -392,6 +422,7 @@ def add_all(case):
     far_effects(case)
     drift(case)
     ratios_and_components(case)
+    block_components(case)
     power(case)
     bootstraps(case)
     dunnett(case)

@@ -7,12 +7,14 @@
 //! Does not: know samples. Arguments outside the stated ranges give NaN.
 
 mod noncentral;
+mod quadrature;
 mod special;
 
 pub(crate) use noncentral::{
-    hedges_correction, mean_over_scale, noncentral_f_interval, noncentral_t_upper_tail,
-    noncentrality_interval,
+    hedges_correction, mean_over_scale, mean_over_scale_below, noncentral_f_interval,
+    noncentral_t_upper_tail, noncentrality_interval,
 };
+pub(crate) use quadrature::GAUSS_16;
 pub(crate) use special::{beta_areas, ln_gamma};
 
 use special::{gamma_areas, ln_gamma_ratio_half};

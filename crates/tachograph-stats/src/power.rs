@@ -11,7 +11,7 @@ pub use independent::IndependentDesign;
 pub use pilot::{SpreadError, sd_upper_limit};
 
 use crate::distribution::{
-    mean_over_scale, noncentral_t_upper_tail, normal_upper_tail, t_critical,
+    mean_over_scale_below, noncentral_t_upper_tail, normal_upper_tail, t_critical,
 };
 use crate::{Confidence, Margin};
 
@@ -221,13 +221,11 @@ fn equivalence_power(
     let critical = t_critical((2.0 * confidence.alpha()).min(1.0), df);
     let to_high = (margin.log() - log_ratio) / error;
     let to_low = (margin.log() + log_ratio) / error;
-    // The bend where no mean passes any more costs the rule accuracy, hence
-    // the fine steps.
-    let sharpness = critical.max(to_high.abs()).max(to_low.abs()).max(100.0);
-    mean_over_scale(df, sharpness, |s| {
-        let below_high = normal_upper_tail(critical * s - to_high);
-        let below_low = normal_upper_tail(to_low - critical * s);
-        (below_high - below_low).max(0.0)
+    // Beyond this spread no mean passes both tests.
+    let end = f64::midpoint(to_high, to_low) / critical;
+    let sharpness = critical.max(to_high.abs()).max(to_low.abs());
+    mean_over_scale_below(end, df, sharpness, |s| {
+        normal_upper_tail(critical * s - to_high) - normal_upper_tail(to_low - critical * s)
     })
 }
 

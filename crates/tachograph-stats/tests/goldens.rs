@@ -32,6 +32,7 @@ const METHODS: &[&str] = &[
     "autocorrelation",
     "bca_interval",
     "bca_mean",
+    "block_components",
     "block_design",
     "blocks_for",
     "brown_forsythe",

@@ -3,6 +3,7 @@
 use super::special::{beta_areas, ln_gamma, ln_gamma_ratio_half};
 use crate::dunnett::falling_root;
 
+use super::quadrature::integrate;
 use super::{normal_upper_quantile, normal_upper_tail, solve_decreasing, t_upper_tail};
 
 /// Integrates over the law of `s = chi(df) / sqrt(df)`: the mean of `f(s)`.
@@ -16,28 +17,64 @@ use super::{normal_upper_quantile, normal_upper_tail, solve_decreasing, t_upper_
 /// Trefethen and Weideman (2014), *The Exponentially Convergent Trapezoidal Rule*,
 /// SIAM Review 56, 385-458.
 pub(crate) fn mean_over_scale(df: f64, sharpness: f64, f: impl Fn(f64) -> f64) -> f64 {
-    // The log density of u = ln s, less its peak at 0.
-    let ln_weight = |u: f64| df * (u - (2.0 * u).exp_m1() / 2.0);
-    let end = |direction: f64| {
-        let mut u = direction / df.sqrt();
-        while ln_weight(u) > -42.0 {
-            u *= 1.25;
-        }
-        u
-    };
-    let (low, high) = (end(-1.0), end(1.0));
-    let width = (1.0 / (2.0 * df).sqrt()).min(1.0 / sharpness.max(1.0));
-    let steps = ((high - low) / width * 4.0).ceil().clamp(100.0, 200_000.0);
+    let (low, high) = scale_range(df);
+    let steps = ((high - low) / scale_step(df, sharpness) * 4.0).ceil().clamp(100.0, 200_000.0);
     let (mut sum, mut weights) = (0.0, 0.0);
     let mut index = 0.0;
     while index <= steps {
         let u = low + (high - low) * index / steps;
-        let weight = ln_weight(u).exp();
+        let weight = ln_scale_weight(df, u).exp();
         sum += weight * f(u.exp());
         weights += weight;
         index += 1.0;
     }
     sum / weights
+}
+
+/// As [`mean_over_scale`], for an `f` that is 0 from `end` on and bends there: the
+/// trapezoid rule would lose its digits at the bend, panels that stop at it do not.
+pub(crate) fn mean_over_scale_below(
+    end: f64,
+    df: f64,
+    sharpness: f64,
+    f: impl Fn(f64) -> f64,
+) -> f64 {
+    if end.is_nan() || end <= 0.0 {
+        return 0.0;
+    }
+    let (low, high) = scale_range(df);
+    let step = scale_step(df, sharpness);
+    let mass = |high: f64, step: f64, f: &dyn Fn(f64) -> f64| {
+        let panels = ((high - low) / step / 4.0).ceil().clamp(4.0, 50_000.0);
+        integrate(low, high, panels, |u| ln_scale_weight(df, u).exp() * f(u.exp()))
+    };
+    let bend = end.ln().min(high);
+    if bend <= low {
+        return 0.0;
+    }
+    mass(bend, step, &f) / mass(high, scale_step(df, 1.0), &|_| 1.0)
+}
+
+/// The log density of `u = ln s`, less its peak at 0.
+fn ln_scale_weight(df: f64, u: f64) -> f64 {
+    df * (u - (2.0 * u).exp_m1() / 2.0)
+}
+
+/// Where the density of `ln s` is not worth counting any more.
+fn scale_range(df: f64) -> (f64, f64) {
+    let end = |direction: f64| {
+        let mut u = direction / df.sqrt();
+        while ln_scale_weight(df, u) > -42.0 {
+            u *= 1.25;
+        }
+        u
+    };
+    (end(-1.0), end(1.0))
+}
+
+/// The distance in `ln s` over which neither the density nor `f` changes much.
+fn scale_step(df: f64, sharpness: f64) -> f64 {
+    (1.0 / (2.0 * df).sqrt()).min(1.0 / sharpness.max(1.0))
 }
 
 /// `P(T > t)` for the noncentral `T` with `df > 0` and noncentrality `delta`.

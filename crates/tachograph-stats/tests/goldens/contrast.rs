@@ -58,10 +58,9 @@ fn power() {
     });
 }
 
-/// Looser: the integrand has a bend, where the trapezoid rule loses digits.
 #[test]
 fn equivalence_power() {
-    check("independent_equivalence_power", 1e-5, |input| {
+    check("independent_equivalence_power", CLOSE, |input| {
         let margin = Margin::new(real(&input["margin"])).unwrap();
         let (n_runs, ratio) = (number(&input["n_runs"]), real(&input["ratio"]));
         json!({ "power": design(input).equivalence_power(n_runs, ratio, margin).unwrap() })
