@@ -8,9 +8,8 @@
 //! their difference. Arms of one study belong into [`crate::compare_family`].
 
 use crate::equivalence::two_one_sided;
-use crate::{
-    Confidence, DecisionRule, Equivalence, Evidence, Interval, Margin, Sample, Verdict, holm, welch,
-};
+use crate::verdict::judge_family;
+use crate::{Comparison, Confidence, DecisionRule, Equivalence, Interval, Margin, Sample, welch};
 
 /// The ratio of treatment to baseline, from two independent samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,22 +146,7 @@ pub struct IndependentArms {
 }
 
 /// One arm judged against another that shares no blocks with it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct IndependentComparison {
-    /// The ratio with its interval and its own p-value. The interval is not
-    /// widened for the family, the verdict is.
-    pub ratio: IndependentRatio,
-    /// How many comparisons the p-values were adjusted for; 1 means not adjusted.
-    pub family_size: usize,
-    /// The p-value of the difference after Holm's adjustment.
-    pub p_difference_adjusted: f64,
-    /// The equivalence test, with its own p-value.
-    pub equivalence: Equivalence,
-    /// The p-value of equivalence after Holm's adjustment.
-    pub p_equivalence_adjusted: f64,
-    /// The verdict, from the adjusted p-values.
-    pub verdict: Verdict,
-}
+pub type IndependentComparison = Comparison<IndependentRatio>;
 
 /// Why a family of independent comparisons cannot be judged.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -187,24 +171,12 @@ pub fn compare_independent(
     family: &[IndependentArms],
     rule: &DecisionRule,
 ) -> Result<Vec<IndependentComparison>, IndependentFamilyError> {
-    let mut estimates = Vec::with_capacity(family.len());
+    let mut found = Vec::with_capacity(family.len());
     for (index, arms) in family.iter().enumerate() {
         let ratio = independent_ratio(&arms.treatment, &arms.baseline, rule.confidence)
             .map_err(|source| IndependentFamilyError { index, source })?;
-        estimates.push((ratio, tost_independent(&ratio, rule.margin, rule.confidence)));
+        let equivalence = tost_independent(&ratio, rule.margin, rule.confidence);
+        found.push((ratio, (ratio.ratio, ratio.p_value, equivalence)));
     }
-    let adjusted = |p_values: Vec<f64>| holm(&p_values).expect("p-values lie in 0..=1");
-    let differences = adjusted(estimates.iter().map(|(ratio, _)| ratio.p_value).collect());
-    let equivalences = adjusted(estimates.iter().map(|(_, tost)| tost.p_value).collect());
-    let judged = estimates.into_iter().zip(differences.into_iter().zip(equivalences));
-    Ok(judged
-        .map(|((ratio, equivalence), (p_difference, p_equivalence))| IndependentComparison {
-            ratio,
-            family_size: family.len(),
-            p_difference_adjusted: p_difference,
-            equivalence,
-            p_equivalence_adjusted: p_equivalence,
-            verdict: rule.verdict(&Evidence { ratio: ratio.ratio, p_difference, p_equivalence }),
-        })
-        .collect())
+    Ok(judge_family(found, rule))
 }

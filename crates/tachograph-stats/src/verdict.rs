@@ -105,12 +105,13 @@ impl DecisionRule {
     }
 }
 
-/// One arm judged against the baseline.
+/// One arm judged against another: in shared blocks, or from samples that share none
+/// ([`crate::IndependentComparison`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
+pub struct Comparison<R = PairedRatio> {
     /// The ratio with its interval and its own p-value. The interval is not
     /// widened for the family, the verdict is.
-    pub ratio: PairedRatio,
+    pub ratio: R,
     /// How many comparisons the p-values were adjusted for; 1 means not adjusted.
     pub family_size: usize,
     /// The p-value of the difference after Holm's adjustment.
@@ -140,8 +141,8 @@ pub struct FamilyError {
 /// As [`paired_ratio`].
 pub fn compare_arms(pairs: &Pairs, rule: &DecisionRule) -> Result<Comparison, PairsError> {
     let ratio = paired_ratio(pairs, rule.confidence)?;
-    let equivalence = tost(&ratio, rule.margin, rule.confidence);
-    Ok(judge(ratio, equivalence, (1, ratio.p_value, equivalence.p_value), rule))
+    let found = (ratio.ratio, ratio.p_value, tost(&ratio, rule.margin, rule.confidence));
+    Ok(judge((ratio, found), 1, (ratio.p_value, found.2.p_value), rule))
 }
 
 /// Judges a family of arms against their baseline, one entry per arm, in order.
@@ -157,39 +158,45 @@ pub fn compare_family(
     family: &[Pairs],
     rule: &DecisionRule,
 ) -> Result<Vec<Comparison>, FamilyError> {
-    let mut estimates = Vec::with_capacity(family.len());
+    let mut found = Vec::with_capacity(family.len());
     for (arm, pairs) in family.iter().enumerate() {
         let ratio =
             paired_ratio(pairs, rule.confidence).map_err(|source| FamilyError { arm, source })?;
-        estimates.push((ratio, tost(&ratio, rule.margin, rule.confidence)));
+        let equivalence = tost(&ratio, rule.margin, rule.confidence);
+        found.push((ratio, (ratio.ratio, ratio.p_value, equivalence)));
     }
-    let adjusted = |p_values: Vec<f64>| holm(&p_values).expect("p-values lie in 0..=1");
-    let differences = adjusted(estimates.iter().map(|(ratio, _)| ratio.p_value).collect());
-    let equivalences = adjusted(estimates.iter().map(|(_, tost)| tost.p_value).collect());
-    let comparisons = estimates.iter().enumerate().map(|(index, &(ratio, equivalence))| {
-        let p_values = (family.len(), differences[index], equivalences[index]);
-        judge(ratio, equivalence, p_values, rule)
-    });
-    Ok(comparisons.collect())
+    Ok(judge_family(found, rule))
 }
 
-fn judge(
-    ratio: PairedRatio,
-    equivalence: Equivalence,
-    (family_size, p_difference_adjusted, p_equivalence_adjusted): (usize, f64, f64),
+/// What is judged of a ratio, whatever it was estimated from: itself, the p-value of
+/// its difference from 1, and its equivalence test.
+type Found = (f64, f64, Equivalence);
+
+/// Judges the members of a family, with Holm's adjustment of both kinds of p-value.
+pub(crate) fn judge_family<R>(family: Vec<(R, Found)>, rule: &DecisionRule) -> Vec<Comparison<R>> {
+    let adjusted = |p_value: fn(&Found) -> f64| {
+        let p_values: Vec<f64> = family.iter().map(|(_, found)| p_value(found)).collect();
+        holm(&p_values).expect("p-values lie in 0..=1")
+    };
+    let differences = adjusted(|found| found.1);
+    let equivalences = adjusted(|found| found.2.p_value);
+    let n = family.len();
+    let p_values = differences.into_iter().zip(equivalences);
+    family.into_iter().zip(p_values).map(|(member, p)| judge(member, n, p, rule)).collect()
+}
+
+fn judge<R>(
+    (ratio, (value, _, equivalence)): (R, Found),
+    family_size: usize,
+    (p_difference, p_equivalence): (f64, f64),
     rule: &DecisionRule,
-) -> Comparison {
-    let verdict = rule.verdict(&Evidence {
-        ratio: ratio.ratio,
-        p_difference: p_difference_adjusted,
-        p_equivalence: p_equivalence_adjusted,
-    });
+) -> Comparison<R> {
     Comparison {
         ratio,
         family_size,
-        p_difference_adjusted,
+        p_difference_adjusted: p_difference,
         equivalence,
-        p_equivalence_adjusted,
-        verdict,
+        p_equivalence_adjusted: p_equivalence,
+        verdict: rule.verdict(&Evidence { ratio: value, p_difference, p_equivalence }),
     }
 }

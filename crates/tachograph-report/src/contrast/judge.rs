@@ -8,7 +8,7 @@ use tachograph_model::plan::Metric;
 use tachograph_model::run::{Arm, ConfigurationId};
 use tachograph_stats::{
     Comparison, DecisionRule, IndependentArms, IndependentComparison, IndependentDesign,
-    IndependentError, PairsError, Sample, Verdict, compare_arms, compare_independent,
+    IndependentError, Interval, PairsError, Sample, Verdict, compare_arms, compare_independent,
 };
 
 use super::extract::{Cell, Extract};
@@ -167,36 +167,34 @@ fn adjust(rows: &mut [Row], met: &[(String, &Cell, &Cell)], rule: &DecisionRule)
 impl Judged {
     fn of_blocks(comparison: &Comparison) -> Self {
         let ratio = &comparison.ratio;
-        Self {
-            ratio: ratio.ratio,
-            interval: ratio.interval,
-            df: ratio.df,
-            p_difference: ratio.p_value,
-            p_difference_adjusted: comparison.p_difference_adjusted,
-            p_equivalence: comparison.equivalence.p_value,
-            p_equivalence_adjusted: comparison.p_equivalence_adjusted,
-            equivalence_interval: comparison.equivalence.interval,
-            family_size: comparison.family_size,
-            verdict: comparison.verdict,
-            spread: Spread::Paired(ratio.log_sd),
-            blocks_needed: None,
-        }
+        let found = (ratio.ratio, ratio.interval, ratio.df, ratio.p_value);
+        Self::of(comparison, found, Spread::Paired(ratio.log_sd))
     }
 
     fn of_samples(comparison: &IndependentComparison) -> Self {
         let ratio = &comparison.ratio;
+        let found = (ratio.ratio, ratio.interval, ratio.df, ratio.p_value);
+        let spread = Spread::Independent(ratio.log_sd_treatment, ratio.log_sd_baseline);
+        Self::of(comparison, found, spread)
+    }
+
+    fn of<R>(
+        comparison: &Comparison<R>,
+        (ratio, interval, df, p_difference): (f64, Interval, f64, f64),
+        spread: Spread,
+    ) -> Self {
         Self {
-            ratio: ratio.ratio,
-            interval: ratio.interval,
-            df: ratio.df,
-            p_difference: ratio.p_value,
+            ratio,
+            interval,
+            df,
+            p_difference,
             p_difference_adjusted: comparison.p_difference_adjusted,
             p_equivalence: comparison.equivalence.p_value,
             p_equivalence_adjusted: comparison.p_equivalence_adjusted,
             equivalence_interval: comparison.equivalence.interval,
             family_size: comparison.family_size,
             verdict: comparison.verdict,
-            spread: Spread::Independent(ratio.log_sd_treatment, ratio.log_sd_baseline),
+            spread,
             blocks_needed: None,
         }
     }

@@ -53,6 +53,18 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     }
 }
 
+/// Heads of the columns that each table of means and changes begins with.
+fn columns() -> Vec<(Prose, Align)> {
+    vec![
+        (text("configuration"), Align::Left),
+        (text("n"), Align::Right),
+        (text("mean"), Align::Right),
+        (text("interval"), Align::Right),
+        (text("change"), Align::Right),
+        (text("interval"), Align::Right),
+    ]
+}
+
 fn primary(writer: &mut Writer<'_>, metric: Metric) {
     let analysis = writer.analysis;
     let rows = analysis.configurations.iter().map(|each| row(writer, metric, each)).collect();
@@ -60,14 +72,7 @@ fn primary(writer: &mut Writer<'_>, metric: Metric) {
     let interval = stopping::interval(writer);
     let sequential = interval.is_some();
     let whose = interval.map_or_else(Prose::new, |words| text(", with ").then(words));
-    let mut columns = vec![
-        (text("configuration"), Align::Left),
-        (text("n"), Align::Right),
-        (text("mean"), Align::Right),
-        (text("interval"), Align::Right),
-        (text("change"), Align::Right),
-        (text("interval"), Align::Right),
-    ];
+    let mut columns = columns();
     if !sequential {
         columns.push((text("p (Holm)"), Align::Right));
     }
@@ -288,20 +293,9 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
             caption.text(" A property of the server: it never supports a claim about a client.");
     }
     caption = caption.then(writer.cache_note());
-    let table = Table {
-        caption,
-        columns: vec![
-            (text("configuration"), Align::Left),
-            (text("n"), Align::Right),
-            (text("mean"), Align::Right),
-            (text("interval"), Align::Right),
-            (text("change"), Align::Right),
-            (text("interval"), Align::Right),
-            (text("p (BH)"), Align::Right),
-            (text("verdict (exploratory)"), Align::Left),
-        ],
-        rows,
-    };
+    let mut columns = columns();
+    columns.extend([(text("p (BH)"), Align::Right), (text("verdict (exploratory)"), Align::Left)]);
+    let table = Table { caption, columns, rows };
     let summary = Prose::new().text(metric.title()).text(" (").text(metric.unit()).text(")");
     writer.push(Block::Details(summary, vec![Block::Table(table)]));
 }

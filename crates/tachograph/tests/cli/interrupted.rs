@@ -1,25 +1,13 @@
 //! Studies that are killed, locked and resumed.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Child;
 
 use super::{Place, files};
 
 /// Starts a study of 40 runs and returns when its first run is sealed.
 fn started(place: &Place) -> Child {
-    let mut child = place
-        .command(&["run", "plan.toml", "-o", "study"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let first = lines.find(|line| line.as_ref().unwrap().starts_with("[1/40]"));
-    assert!(first.is_some(), "the first run is announced");
-    // Keep the pipe open, so that later lines have somewhere to go.
-    std::thread::spawn(move || lines.for_each(drop));
-    child
+    place.run_until("[1/40]")
 }
 
 fn n_sealed(place: &Place) -> usize {

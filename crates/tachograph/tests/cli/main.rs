@@ -12,8 +12,9 @@ mod stopping;
 mod straight_line;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A plan with two configurations and `blocks` blocks on a fast simulated server.
 fn plan(blocks: u32) -> String {
@@ -55,6 +56,23 @@ impl Place {
         command.current_dir(self.folder.path()).args(arguments);
         command.env("TACHO_CACHE", self.path("cache"));
         command
+    }
+
+    /// Starts `tacho run plan.toml -o study` and returns once a line of its progress
+    /// begins with `announcement`.
+    fn run_until(&self, announcement: &str) -> Child {
+        let mut child = self
+            .command(&["run", "plan.toml", "-o", "study"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let found = lines.find(|line| line.as_ref().unwrap().starts_with(announcement));
+        assert!(found.is_some(), "{announcement} is announced");
+        // Keep the pipe open, so that later lines have somewhere to go.
+        std::thread::spawn(move || lines.for_each(drop));
+        child
     }
 
     /// Runs the program and returns its exit code, standard output and error.

@@ -1,8 +1,6 @@
 //! Studies that end when their plan's stopping rule says so.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 
 use tachograph_model::digest::Digest;
 use tachograph_model::study::{JournalEntry, JournalLine, LookDecision, LookVerdict, Looked};
@@ -173,18 +171,9 @@ fn a_killed_study_is_resumed_and_takes_every_look_once() {
         1,
     );
     fs::write(place.path("plan.toml"), text).unwrap();
-    let mut child = place
-        .command(&["run", "plan.toml", "-o", "study"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let first = lines.find(|line| line.as_ref().unwrap().starts_with("look after 2 blocks"));
-    assert!(first.is_some(), "the first look is announced");
+    let mut child = place.run_until("look after 2 blocks");
     child.kill().unwrap();
     child.wait().unwrap();
-    drop(lines);
     let before = looks(&place);
     assert!(!before.is_empty(), "the first look is in the journal");
     place.expect(0, &["run", "plan.toml", "--resume", "-o", "study"]);
