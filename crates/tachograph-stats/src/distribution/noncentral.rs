@@ -122,32 +122,34 @@ pub(crate) fn noncentrality_interval(t: f64, df: f64, alpha: f64) -> (f64, f64) 
 /// # Source
 ///
 /// Its definition as a Poisson mixture of central laws: Johnson, Kotz and
-/// Balakrishnan (1995), *Continuous Univariate Distributions 2*, chapter 30.
+/// Balakrishnan (1995), *Continuous Univariate Distributions 2*, chapter 30; the tail
+/// of each from that of the one before by Abramowitz and Stegun (1964) 26.5.16.
 fn noncentral_f_upper_tail(f: f64, df_between: f64, df_within: f64, lambda: f64) -> f64 {
     let ratio = df_between / df_within * f;
     let (x, y) = (ratio / (1.0 + ratio), 1.0 / (1.0 + ratio));
-    let rate = lambda / 2.0;
-    // From the likeliest count outwards, until a term no longer matters.
-    let mode = rate.floor();
-    let term = |count: f64| {
-        let weight =
-            (count * rate.max(f64::MIN_POSITIVE).ln() - rate - ln_gamma(count + 1.0)).exp();
-        (weight, weight * beta_areas(df_between / 2.0 + count, df_within / 2.0, x, y).1)
-    };
-    let (mut weights, mut sum) = term(mode);
-    for direction in [1.0, -1.0] {
-        let mut count = mode + direction;
-        while count >= 0.0 {
-            let (weight, area) = term(count);
-            weights += weight;
-            sum += area;
-            if weight < 1e-17 * weights {
-                break;
-            }
-            count += direction;
+    let (rate, b) = (lambda / 2.0, df_within / 2.0);
+    // From the smallest count that matters upwards, where both tails and their
+    // differences are positive and nothing cancels.
+    let first = (rate - 9.0 * (rate + 8.0).sqrt()).floor().max(0.0);
+    let mut a = df_between / 2.0 + first;
+    let mut area = beta_areas(a, b, x, y).1;
+    let ln_beta = ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
+    let mut growth = (a * x.ln() + b * y.ln() - ln_beta).exp() / a;
+    // Relative to that of the first count.
+    let mut weight = 1.0;
+    let (mut weights, mut sum, mut count) = (0.0, 0.0, first);
+    loop {
+        weights += weight;
+        sum += weight * area;
+        if count > rate && weight < 1e-17 * weights {
+            return sum / weights;
         }
+        area += growth;
+        growth *= x * (a + b) / (a + 1.0);
+        a += 1.0;
+        count += 1.0;
+        weight *= rate / count;
     }
-    sum / weights
 }
 
 /// The noncentralities for which `f` lies at the upper and the lower `alpha / 2`
