@@ -127,14 +127,14 @@ pub(crate) fn noncentrality_interval(t: f64, df: f64, alpha: f64) -> (f64, f64) 
 fn noncentral_f_upper_tail(f: f64, df_between: f64, df_within: f64, lambda: f64) -> f64 {
     let ratio = df_between / df_within * f;
     let (x, y) = (ratio / (1.0 + ratio), 1.0 / (1.0 + ratio));
-    let (rate, b) = (lambda / 2.0, df_within / 2.0);
+    let (rate, half_within) = (lambda / 2.0, df_within / 2.0);
     // From the smallest count that matters upwards, where both tails and their
     // differences are positive and nothing cancels.
     let first = (rate - 9.0 * (rate + 8.0).sqrt()).floor().max(0.0);
-    let mut a = df_between / 2.0 + first;
-    let mut area = beta_areas(a, b, x, y).1;
-    let ln_beta = ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
-    let mut growth = (a * x.ln() + b * y.ln() - ln_beta).exp() / a;
+    let mut shape = df_between / 2.0 + first;
+    let mut area = beta_areas(shape, half_within, x, y).1;
+    let ln_beta = ln_gamma(shape) + ln_gamma(half_within) - ln_gamma(shape + half_within);
+    let mut growth = (shape * x.ln() + half_within * y.ln() - ln_beta).exp() / shape;
     // Relative to that of the first count.
     let mut weight = 1.0;
     let (mut weights, mut sum, mut count) = (0.0, 0.0, first);
@@ -145,8 +145,8 @@ fn noncentral_f_upper_tail(f: f64, df_between: f64, df_within: f64, lambda: f64)
             return sum / weights;
         }
         area += growth;
-        growth *= x * (a + b) / (a + 1.0);
-        a += 1.0;
+        growth *= x * (shape + half_within) / (shape + 1.0);
+        shape += 1.0;
         count += 1.0;
         weight *= rate / count;
     }
