@@ -48,6 +48,8 @@ pub enum Event {
     Ready(Ready),
     /// The offset between the monotonic and the real-time clock.
     Clock(ClockSample),
+    /// The worker waits at the barrier.
+    Waiting(Waiting),
     /// A file was read and parsed.
     FileIngested(FileIngested),
     /// A file was not used.
@@ -80,6 +82,8 @@ pub enum Event {
     ProcessSpawned(ProcessSpawned),
     /// A worker process ended.
     ProcessExited(ProcessExited),
+    /// The agents that waited at the barrier were let go.
+    Released(Released),
     /// A worker wrote a line that is not an event.
     WorkerNoise(WorkerNoise),
     /// The run ended.
@@ -97,6 +101,14 @@ pub struct Ready {
     /// The process.
     pub pid: u32,
     /// When.
+    pub at_ns: InstantNs,
+}
+
+/// The worker waits at the barrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Waiting {
+    /// When it was ready to go on.
     pub at_ns: InstantNs,
 }
 
@@ -452,6 +464,18 @@ pub struct RunStarted {
     /// Its position in the order of execution, from 0.
     pub index: u32,
     /// When.
+    pub at_ns: InstantNs,
+}
+
+/// The agents that waited at the barrier were let go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Released {
+    /// When they were told to start.
+    pub start_at_ns: InstantNs,
+    /// The agents that waited, by name.
+    pub agents: Vec<String>,
+    /// When it was said.
     pub at_ns: InstantNs,
 }
 

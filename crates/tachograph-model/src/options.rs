@@ -72,12 +72,22 @@ pub fn known_names() -> impl Iterator<Item = &'static str> {
 /// Known options come first and in a fixed order; others follow by name.
 /// Equal combinations have equal slugs. An empty combination has an empty slug.
 pub fn slug(levels: &Options) -> String {
-    let known = KNOWN.iter().filter_map(|(name, short)| Some((*short, levels.get(*name)?)));
+    slug_of_parts(&levels.iter().map(|(name, value)| (&**name, slug_value(value))).collect())
+}
+
+/// As [`slug`], where an option may have one value for each agent:
+/// `gpu60-80_ctx512`.
+pub fn slug_of_each(levels: &BTreeMap<String, Vec<OptionValue>>) -> String {
+    let joined =
+        |values: &Vec<OptionValue>| values.iter().map(slug_value).collect::<Vec<_>>().join("-");
+    slug_of_parts(&levels.iter().map(|(name, values)| (&**name, joined(values))).collect())
+}
+
+fn slug_of_parts(parts: &BTreeMap<&str, String>) -> String {
+    let known = KNOWN.iter().filter_map(|(name, short)| Some((*short, parts.get(name)?)));
     let unknown =
-        levels.iter().filter(|(name, _)| !is_known(name)).map(|(name, value)| (&**name, value));
-    let parts: Vec<String> =
-        known.chain(unknown).map(|(name, value)| format!("{name}{}", slug_value(value))).collect();
-    parts.join("_")
+        parts.iter().filter(|(name, _)| !is_known(name)).map(|(name, text)| (*name, text));
+    known.chain(unknown).map(|(name, text)| format!("{name}{text}")).collect::<Vec<_>>().join("_")
 }
 
 /// Returns a value in letters, digits and hyphens only.
@@ -128,6 +138,15 @@ mod tests {
             ("num_gpu".to_owned(), OptionValue::Integer(80)),
         ]);
         assert_eq!(slug(&levels), "gpu80_ctx1024_temp0p8");
+    }
+
+    #[test]
+    fn values_of_several_agents_stand_side_by_side() {
+        let levels = BTreeMap::from([
+            ("num_ctx".to_owned(), vec![OptionValue::Integer(512)]),
+            ("num_gpu".to_owned(), vec![OptionValue::Integer(60), OptionValue::Integer(80)]),
+        ]);
+        assert_eq!(slug_of_each(&levels), "gpu60-80_ctx512");
     }
 
     #[test]

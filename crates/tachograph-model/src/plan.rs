@@ -5,6 +5,7 @@
 //!
 //! Does not: read files; [`parse`] takes the text.
 
+pub mod concurrent;
 pub mod expand;
 pub mod parse;
 pub mod stopping;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{OptionValue, Options};
 use crate::units::DurationNs;
+use concurrent::{Phase, Prompts, Role, Topology};
 use stopping::Stopping;
 
 /// The version of the plan format that this program writes.
@@ -85,6 +87,13 @@ pub struct Plan {
     /// Further configurations outside the full factorial.
     #[serde(default)]
     pub configurations: Vec<ExtraConfiguration>,
+    /// Ways to spread agents over servers, for phases to choose from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topologies: Vec<Topology>,
+    /// Parts of a study of concurrent agents, each with its own matrices. A plan
+    /// without phases runs its one agent alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
 }
 
 /// The order of configurations inside a block.
@@ -294,6 +303,10 @@ pub struct Server {
     /// one. The key itself never appears in a plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
+    /// So many equal managed servers, called `NAME-1`, `NAME-2`, …; `NAME` in a
+    /// topology then means all of them. Spelt out in `plan.lock.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
 }
 
 /// The protocol spoken with a server.
@@ -342,9 +355,14 @@ pub struct Managed {
     /// Requests served at once.
     #[serde(default = "default_parallel")]
     pub parallel: u32,
-    /// The port; free choice of the system if absent.
+    /// The port; free choice of the system if absent. Several instances take this
+    /// one and those after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Seconds without a request after which the model is evicted; the engine's own
+    /// default if absent. Only the llama engine has the setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive_s: Option<u64>,
     /// Settings of the simulated engine, by name, as `tacho serve --set` takes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: Options,
@@ -376,8 +394,18 @@ impl Engine {
 pub struct AgentSpec {
     /// The agent's name.
     pub name: String,
-    /// The server that it talks to.
-    pub server: String,
+    /// The server that it talks to, where no topology says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// What it is for, which decides its prompts.
+    #[serde(default, skip_serializing_if = "Role::is_analyst")]
+    pub role: Role,
+    /// Prompts of its own instead of the role's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<Prompts>,
+    /// Options that this agent sends in every configuration, beside the common ones.
+    #[serde(default, skip_serializing_if = "Options::is_empty")]
+    pub options: Options,
     /// The folder that it ingests, relative to the plan's folder; `samples`
     /// alone means the files that ship with Tachograph.
     #[serde(default = "default_input")]
@@ -452,6 +480,16 @@ impl Plan {
     /// Returns the JSON schema of `plan.toml`.
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
+    }
+
+    /// Returns the agent's entry called `name`.
+    pub fn agent(&self, name: &str) -> Option<&AgentSpec> {
+        self.agents.iter().find(|agent| agent.name == name)
+    }
+
+    /// Returns whether several agents run at once in some of the plan's runs.
+    pub fn is_concurrent(&self) -> bool {
+        !self.phases.is_empty()
     }
 
     /// Returns the bytes of `plan.lock.json`: every default explicit, keys in a

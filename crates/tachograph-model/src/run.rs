@@ -1,6 +1,7 @@
 //! Configurations and the runs that execute them.
 //!
-//! Owns: identities ([`ConfigurationId`], [`RunId`]) and the meaning of an arm.
+//! Owns: identities ([`ConfigurationId`], [`RunId`]), the meaning of an arm, and
+//! which agents a run has ([`Placement`]).
 //!
 //! Does not: decide the order of runs; see [`crate::plan::expand`].
 
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::options::Options;
+use crate::plan::concurrent::Scenario;
 
 /// The stable slug of a configuration: `baseline_default`, `gpu80_ctx1024_temp0p8`.
 #[derive(
@@ -43,6 +45,44 @@ pub enum Arm {
     BaselineAa,
     /// Tuned options (the historical name of this arm is "chimera").
     Chimera,
+    /// One agent of a concurrent configuration, alone: the sequential baseline of
+    /// concurrency.
+    Solo,
+    /// Several agents at once.
+    Concurrent,
+}
+
+/// One agent in a run: who, where, and with which options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
+    /// Its name in the run: that of the plan's entry; from the second agent of one
+    /// entry on with a number, `collector-2`.
+    pub agent: String,
+    /// The plan's entry.
+    pub spec: String,
+    /// The server that it talks to.
+    pub server: String,
+    /// Options that it sends; in a [`Run`] with the block's seed.
+    pub options: Options,
+    /// The configuration in which this agent does the same alone, in every block.
+    /// Absent where it is alone already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solo: Option<ConfigurationId>,
+}
+
+/// What a concurrent configuration is made from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Together {
+    /// The plan's phase.
+    pub phase: String,
+    /// Which agents are tuned, and how they differ.
+    pub scenario: Scenario,
+    /// How agents are spread over servers.
+    pub topology: String,
+    /// The levels of the phase's factors, as a slug; empty without factors.
+    pub levels: String,
 }
 
 /// One combination of levels.
@@ -53,11 +93,16 @@ pub struct Configuration {
     pub id: ConfigurationId,
     /// What it is compared as.
     pub arm: Arm,
-    /// The levels of the plan's factors (empty for baselines and for explicit
-    /// configurations outside the factorial).
+    /// The levels of the plan's factors (empty for baselines, for explicit
+    /// configurations outside the factorial, and in plans with phases).
     pub levels: Options,
-    /// Options sent to the server, without the block's seed.
+    /// Options that all of its agents send, without the block's seed.
     pub options: Options,
+    /// Its agents, at least one.
+    pub placements: Vec<Placement>,
+    /// What it is made from, if several agents run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
 }
 
 /// One run's identity: a configuration and the block in which it runs.
@@ -91,8 +136,16 @@ pub struct Run {
     pub id: RunId,
     /// What it is compared as.
     pub arm: Arm,
-    /// Options sent with each call, including the block's seed.
-    pub options: Options,
+    /// Its agents, at least one, with the block's seed among their options.
+    pub placements: Vec<Placement>,
+}
+
+impl Run {
+    /// Returns the options of the run's first agent.
+    pub fn options(&self) -> &Options {
+        static NONE: Options = Options::new();
+        self.placements.first().map_or(&NONE, |placement| &placement.options)
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::options::Options;
+use crate::plan::concurrent::Prompts;
 use crate::plan::{Api, ConnectionMode, PromptCache, Timeouts};
+use crate::units::InstantNs;
 
 /// The version of the worker protocol.
 pub const PROTOCOL: u32 = 1;
@@ -27,6 +29,13 @@ pub struct Task {
     pub input: String,
     /// Bytes of the lines about files in the prompt for an analysis.
     pub summary_bytes: u32,
+    /// The words around the data in both prompts; absent: those of an analyst.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<Prompts>,
+    /// Whether the worker waits after its warm-up: it says `waiting`, then reads a
+    /// [`Start`] line, and goes on at the instant that it names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub barrier: bool,
     /// The server to call.
     pub server: ServerTask,
     /// Options to send with each call.
@@ -43,6 +52,14 @@ pub struct Task {
     pub nonce: Option<String>,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+/// The second line on a worker's standard input, if its task has a barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// When to go on, on the monotonic clock: the same instant for all agents.
+    pub start_at_ns: InstantNs,
 }
 
 /// A server as a worker needs to know it.

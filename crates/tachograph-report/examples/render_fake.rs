@@ -22,7 +22,7 @@ fn main() -> std::io::Result<()> {
          temperature = [0.6, 0.8]\n",
     );
     let (head, evidence) = fake::study(&plan, &mut |run, noise| {
-        let number = |name: &str| match run.options.get(name) {
+        let number = |name: &str| match run.options().get(name) {
             Some(OptionValue::Integer(value)) => *value as f64,
             Some(OptionValue::Float(value)) => *value,
             _ => {

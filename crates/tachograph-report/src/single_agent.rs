@@ -417,6 +417,8 @@ pub(crate) fn arm_name(arm: Arm) -> &'static str {
         Arm::Baseline => "baseline",
         Arm::BaselineAa => "baseline again (A/A)",
         Arm::Chimera => "tuned",
+        Arm::Solo => "alone",
+        Arm::Concurrent => "together",
     }
 }
 

@@ -328,6 +328,7 @@ fn server_starts_are_told_from_runs_where_a_study_has_several() {
         threads: 1,
         parallel: 1,
         port: None,
+        keep_alive_s: None,
         set: BTreeMap::new(),
     });
     let listed = Listed::resumed_after(&plan, 8, |run, noise| {

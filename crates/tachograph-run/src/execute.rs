@@ -7,8 +7,9 @@
 //! 2. Clocks, machine and servers as they are (`clock`, `conditions`,
 //!    `server_seen`).
 //! 3. One worker process per agent, each under a shim (`process_spawned`); when
-//!    all of them wait, each is given its task. Their events follow as they
-//!    come, and `worker_noise` for lines that are none.
+//!    all of them are there, each is given its task. Their events follow as they
+//!    come, and `worker_noise` for lines that are none. In a plan with phases they
+//!    wait after their warm-up, and are let go together (`released`).
 //! 4. `process_exited` for each; then step 2 once more, now with the model loaded,
 //!    so that the effective context length can be seen; `run_finished`.
 //!
@@ -26,17 +27,18 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tachograph_model::event::{
-    ConditionsSample, Done, EVENT_SCHEMA, Event, HARNESS, ProcessEnd, Recorded, RunFinished,
-    RunOutcome, RunStarted, WorkerNoise, WorkflowOutcome,
+    ConditionsSample, Done, EVENT_SCHEMA, Event, HARNESS, ProcessEnd, Recorded, Released,
+    RunFinished, RunOutcome, RunStarted, Stage, WorkerNoise, WorkflowOutcome,
 };
-use tachograph_model::plan::{AgentSpec, Plan, PromptCache, Timeouts};
-use tachograph_model::run::Run;
-use tachograph_model::task::{PROTOCOL, ServerTask, Task};
+use tachograph_model::plan::{Plan, PromptCache, Timeouts};
+use tachograph_model::run::{Placement, Run};
+use tachograph_model::task::{PROTOCOL, ServerTask, Start, Task};
 use tachograph_model::units::{DurationNs, InstantNs};
 
 pub use self::interrupt::{Interrupt, InterruptLevel};
 use self::process::{AgentProcess, Ears, Ended, Message};
 pub use self::servers::ServerControl;
+use crate::agent::prompts;
 use crate::clock;
 use crate::sensors::Sensors;
 
@@ -46,6 +48,12 @@ const FOREIGN_CALLS: u32 = 10;
 
 /// What a worker may take beside its calls.
 const SLACK: DurationNs = DurationNs::from_millis(120_000);
+
+/// How far ahead of itself the harness sets the common start of agents at the
+/// barrier, and how much more for each of them: each must have read the line and
+/// gone to sleep by then.
+const LEAD: DurationNs = DurationNs::from_millis(20);
+const LEAD_EACH: DurationNs = DurationNs::from_millis(1);
 
 /// How often a run looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -164,19 +172,20 @@ pub fn execute_run(
     let tasks = tasks(run, plan, context)?;
     let executed =
         Executed { outcome: RunOutcome::Completed, artifacts: Vec::new(), stderr: BTreeMap::new() };
-    let mut execution = Execution { sink, interrupt, remarks: BTreeMap::new(), executed };
+    let mut execution =
+        Execution { sink, interrupt, remarks: BTreeMap::new(), executed, has_barrier: false };
     execution.harness(Event::RunStarted(RunStarted {
         schema: EVENT_SCHEMA.to_owned(),
         run: run.id.to_string(),
         index: run.index,
         at_ns: clock::now(),
     }))?;
-    for event in servers::reset(plan, context.servers, interrupt) {
+    for event in servers::reset(plan, run, context.servers, interrupt) {
         execution.harness(event)?;
     }
-    execution.surroundings(plan, context, "before")?;
-    execution.agents(plan, context, &tasks)?;
-    execution.surroundings(plan, context, "after")?;
+    execution.surroundings(plan, run, context, "before")?;
+    execution.agents(plan, run, context, &tasks)?;
+    execution.surroundings(plan, run, context, "after")?;
     let finished = RunFinished {
         outcome: execution.executed.outcome,
         remarks: std::mem::take(&mut execution.remarks),
@@ -188,25 +197,26 @@ pub fn execute_run(
 
 /// Returns what each agent is told, in the plan's order.
 fn tasks(run: &Run, plan: &Plan, context: &RunContext<'_>) -> Result<Vec<Task>, ExecuteError> {
-    let task = |agent: &AgentSpec| {
+    let task = |agent: &Placement| {
         let no_server =
-            || ExecuteError::NoServer { agent: agent.name.clone(), server: agent.server.clone() };
+            || ExecuteError::NoServer { agent: agent.agent.clone(), server: agent.server.clone() };
         let server =
             plan.servers.iter().find(|it| it.name == agent.server).ok_or_else(no_server)?;
         let control = context.servers.get(&agent.server).ok_or_else(no_server)?;
-        let input = context
-            .inputs
-            .get(&agent.name)
-            .ok_or_else(|| ExecuteError::NoInput { agent: agent.name.clone() })?;
+        let no_input = || ExecuteError::NoInput { agent: agent.agent.clone() };
+        let spec = plan.agent(&agent.spec).ok_or_else(no_input)?;
+        let input = context.inputs.get(&agent.spec).ok_or_else(no_input)?;
         let id = run.id.to_string();
         let nonce = (plan.prompt_cache == PromptCache::Nonce)
-            .then(|| format!("{}/{id}/{}", context.nonce_salt, agent.name));
+            .then(|| format!("{}/{id}/{}", context.nonce_salt, agent.agent));
         Ok(Task {
             protocol: PROTOCOL,
             run: id,
-            agent: agent.name.clone(),
+            agent: agent.agent.clone(),
             input: input.to_string_lossy().into_owned(),
-            summary_bytes: agent.summary_bytes,
+            summary_bytes: spec.summary_bytes,
+            prompts: Some(prompts::of(spec)),
+            barrier: plan.is_concurrent(),
             server: ServerTask {
                 name: server.name.clone(),
                 url: control.url().to_owned(),
@@ -214,7 +224,7 @@ fn tasks(run: &Run, plan: &Plan, context: &RunContext<'_>) -> Result<Vec<Task>, 
                 model: server.model.clone(),
                 api_key_env: server.api_key_env.clone(),
             },
-            options: run.options.clone(),
+            options: agent.options.clone(),
             warmup_calls: plan.warmup_calls,
             connection: plan.connection,
             prompt_cache: plan.prompt_cache,
@@ -222,7 +232,7 @@ fn tasks(run: &Run, plan: &Plan, context: &RunContext<'_>) -> Result<Vec<Task>, 
             timeouts: plan.timeouts,
         })
     };
-    plan.agents.iter().map(task).collect()
+    run.placements.iter().map(task).collect()
 }
 
 /// The state of an execution.
@@ -231,6 +241,8 @@ struct Execution<'a, 'b> {
     interrupt: &'a Interrupt,
     remarks: BTreeMap<String, String>,
     executed: Executed,
+    /// Whether agents are still to be let go.
+    has_barrier: bool,
 }
 
 /// What is known of a worker so far.
@@ -242,11 +254,31 @@ struct Agent {
     stderr: Option<Vec<u8>>,
     /// Whether its end was recorded.
     is_recorded: bool,
+    at_barrier: AtBarrier,
+}
+
+/// Where an agent is as seen from the barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtBarrier {
+    /// It may still come there.
+    Before,
+    /// It waits.
+    Waits,
+    /// It began its workflow.
+    Beyond,
 }
 
 impl From<AgentProcess> for Agent {
     fn from(process: AgentProcess) -> Self {
-        Self { process, done: None, end: None, is_silent: false, stderr: None, is_recorded: false }
+        Self {
+            process,
+            done: None,
+            end: None,
+            is_silent: false,
+            stderr: None,
+            is_recorded: false,
+            at_barrier: AtBarrier::Before,
+        }
     }
 }
 
@@ -279,13 +311,14 @@ impl Execution<'_, '_> {
     fn surroundings(
         &mut self,
         plan: &Plan,
+        run: &Run,
         context: &RunContext<'_>,
         when: &str,
     ) -> Result<(), ExecuteError> {
         self.harness(Event::Clock(clock::sample()))?;
         let sample: ConditionsSample = context.sensors.conditions_sample();
         self.harness(Event::Conditions(sample))?;
-        for (name, seen) in servers::seen(plan, context.servers) {
+        for (name, seen) in servers::seen(plan, run, context.servers) {
             match seen {
                 Ok(seen) => self.harness(Event::ServerSeen(seen))?,
                 Err(error) => {
@@ -300,6 +333,7 @@ impl Execution<'_, '_> {
     fn agents(
         &mut self,
         plan: &Plan,
+        run: &Run,
         context: &RunContext<'_>,
         tasks: &[Task],
     ) -> Result<(), ExecuteError> {
@@ -307,16 +341,18 @@ impl Execution<'_, '_> {
         let keys = servers::keys(plan);
         let ears = Ears { messages: sender, keys: &keys };
         let mut agents = Vec::new();
-        for (spec, number) in plan.agents.iter().zip(0..) {
-            let command = spec.command.as_ref().unwrap_or(&context.programs.worker);
-            match process::start(number, &spec.name, &context.programs.shim, command, &ears) {
+        for (placement, number) in run.placements.iter().zip(0..) {
+            let name = &placement.agent;
+            let command = plan.agent(&placement.spec).and_then(|spec| spec.command.as_ref());
+            let command = command.unwrap_or(&context.programs.worker);
+            match process::start(number, name, &context.programs.shim, command, &ears) {
                 Ok(process) => {
                     let spawned = process.spawned.clone();
                     agents.push(Agent::from(process));
                     self.harness(Event::ProcessSpawned(spawned))?;
                 }
                 Err(error) => {
-                    self.fail(&spec.name, error);
+                    self.fail(name, error);
                     break;
                 }
             }
@@ -333,6 +369,7 @@ impl Execution<'_, '_> {
                 agent.process.end();
             }
         }
+        self.has_barrier = tasks.iter().any(|task| task.barrier);
         let result = self.listen(&mut agents, &messages, limit(plan));
         if let Err(error) = result {
             kill_all(&mut agents, &messages);
@@ -355,6 +392,7 @@ impl Execution<'_, '_> {
         let mut kill_at = None;
         loop {
             let now = clock::now();
+            self.release(agents, now)?;
             self.record_ends(agents, now)?;
             if agents.iter().all(|agent| agent.is_recorded) {
                 return Ok(());
@@ -386,6 +424,39 @@ impl Execution<'_, '_> {
         }
     }
 
+    /// Lets the agents at the barrier go, once none is still on its way there.
+    fn release(&mut self, agents: &mut [Agent], now: InstantNs) -> Result<(), ExecuteError> {
+        let is_away = |agent: &Agent| agent.at_barrier == AtBarrier::Before && !agent.is_over(now);
+        if !self.has_barrier || agents.iter().any(is_away) {
+            return Ok(());
+        }
+        self.has_barrier = false;
+        let lost = agents.iter().find(|agent| agent.at_barrier == AtBarrier::Before);
+        if let Some(lost) = lost.map(|agent| agent.process.name.clone()) {
+            // A run without all of its agents is not that run.
+            for agent in agents.iter_mut().filter(|agent| agent.end.is_none()) {
+                agent.process.end();
+                let why = format!("ended, since {lost} did not come to the common start");
+                self.fail(&agent.process.name, why);
+            }
+            return Ok(());
+        }
+        let at_ns = clock::now();
+        let lead = LEAD.0 + LEAD_EACH.0 * agents.len() as u64;
+        let start_at_ns = at_ns.after(DurationNs(lead));
+        let mut waited = Vec::new();
+        for agent in agents.iter_mut() {
+            if agent.at_barrier == AtBarrier::Waits {
+                agent.process.release(Start { start_at_ns });
+                waited.push(agent.process.name.clone());
+            } else {
+                let remark = "it did not wait for the common start".to_owned();
+                self.remarks.entry(agent.process.name.clone()).or_insert(remark);
+            }
+        }
+        self.harness(Event::Released(Released { start_at_ns, agents: waited, at_ns }))
+    }
+
     /// Records the end of each worker of which nothing more will come, so that
     /// its end stands after all that it said.
     fn record_ends(&mut self, agents: &mut [Agent], now: InstantNs) -> Result<(), ExecuteError> {
@@ -406,7 +477,16 @@ impl Execution<'_, '_> {
                 match *event {
                     Ok(event) => {
                         match &event {
-                            Event::Done(Done { outcome, .. }) => agent.done = Some(*outcome),
+                            Event::Waiting(_) if agent.at_barrier == AtBarrier::Before => {
+                                agent.at_barrier = AtBarrier::Waits;
+                            }
+                            Event::StageStarted(mark) if mark.stage != Stage::Warmup => {
+                                agent.at_barrier = AtBarrier::Beyond;
+                            }
+                            Event::Done(Done { outcome, .. }) => {
+                                agent.at_barrier = AtBarrier::Beyond;
+                                agent.done = Some(*outcome);
+                            }
                             Event::Artifact(artifact) => {
                                 self.executed.artifacts.push(AgentArtifact {
                                     agent: name.clone(),
@@ -526,6 +606,7 @@ mod tests {
                 artifacts: Vec::new(),
                 stderr: BTreeMap::new(),
             },
+            has_barrier: false,
         };
         let mut agents = [agent];
         execution.listen(&mut agents, &messages, DurationNs(0)).unwrap();

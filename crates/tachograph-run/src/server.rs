@@ -65,6 +65,9 @@ impl ServeCommand {
         argument("--model", model.to_owned());
         argument("--threads", managed.threads.to_string());
         argument("--parallel", managed.parallel.to_string());
+        if let Some(seconds) = managed.keep_alive_s {
+            argument("--keep-alive", seconds.to_string());
+        }
         for (name, value) in &managed.set {
             argument("--set", format!("{name}={value}"));
         }
@@ -379,6 +382,7 @@ mod tests {
             threads: 2,
             parallel: 3,
             port: Some(8000),
+            keep_alive_s: Some(90),
             set: [("token_ms".to_owned(), OptionValue::Integer(5))].into(),
         };
         let serve = ["tacho".to_owned(), "serve".to_owned()];
@@ -387,7 +391,7 @@ mod tests {
         assert_eq!(command.port, 8000);
         assert_eq!(
             command.command.join(" "),
-            "tacho serve --engine simulated --model m:1 --threads 2 --parallel 3 \
+            "tacho serve --engine simulated --model m:1 --threads 2 --parallel 3 --keep-alive 90 \
              --set token_ms=5 --no-prompt-cache --cache dir --watch-stdin"
         );
     }

@@ -7,13 +7,18 @@
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use tachograph_model::call::CallRecord;
 use tachograph_model::event::{
-    Artifact, Done, Event, FileIngested, FileSkipped, Ready, Stage, StageMark, WorkflowOutcome,
+    Artifact, Done, Event, FileIngested, FileSkipped, Ready, Stage, StageMark, Waiting,
+    WorkflowOutcome,
 };
 use tachograph_model::plan::PromptCache;
-use tachograph_model::task::{PROTOCOL, Task};
+use tachograph_model::plan::concurrent::Role;
+use tachograph_model::task::{PROTOCOL, Start, Task};
+use tachograph_model::units::InstantNs;
 
 use crate::agent::extract::{Extraction, extract};
 use crate::agent::ingest::{Ingested, Skipped, ingest, scan};
@@ -47,6 +52,12 @@ pub enum WorkerError {
     /// The line is not a task.
     #[error("expected one task as a line of JSON on standard input, see docs/agents.md")]
     Task {
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The line at the barrier is not what ends the wait.
+    #[error("expected a start line as JSON on standard input, see docs/agents.md")]
+    Start {
         /// What is wrong with it.
         source: serde_json::Error,
     },
@@ -121,6 +132,7 @@ pub fn main(
     match error {
         WorkerError::Task { .. }
         | WorkerError::Protocol { .. }
+        | WorkerError::Start { .. }
         | WorkerError::NonceMissing
         | WorkerError::Endpoint { .. }
         | WorkerError::Key { .. } => 2,
@@ -135,11 +147,11 @@ pub fn main(
 ///
 /// [`WorkerError`]; a failed call is no error.
 pub fn run(
-    input: impl BufRead,
+    mut input: impl BufRead,
     output: impl Write,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<request::Notice>, WorkerError> {
-    let task = read_task(input)?;
+    let task = read_task(&mut input)?;
     let server = &task.server;
     let endpoint = Endpoint::parse(&server.url)?;
     let secret = match &server.api_key_env {
@@ -167,18 +179,41 @@ pub fn run(
     }))?;
     let sample = worker.client.clock_sample().clone();
     worker.say(&Event::Clock(sample))?;
+    worker.warm_up()?;
+    if task.barrier {
+        worker.say(&Event::Waiting(Waiting { at_ns: clock::now() }))?;
+        wait_until(read_start(&mut input)?);
+    }
     let outcome = worker.workflow()?;
     worker.say(&Event::Clock(clock::sample()))?;
     worker.say(&Event::Done(Done { outcome, at_ns: clock::now() }))?;
     Ok(worker.notices)
 }
 
-fn read_task(input: impl BufRead) -> Result<Task, WorkerError> {
+/// Waits for the line that ends the wait at the barrier.
+fn read_start(input: &mut impl BufRead) -> Result<InstantNs, WorkerError> {
+    let line = read_line(input)?;
+    let start: Start =
+        serde_json::from_slice(&line).map_err(|source| WorkerError::Start { source })?;
+    Ok(start.start_at_ns)
+}
+
+/// Sleeps until `start`, or not at all if that is past.
+fn wait_until(start: InstantNs) {
+    while let Some(left) = start.since(clock::now()).filter(|left| left.0 > 0) {
+        thread::sleep(Duration::from_nanos(left.0));
+    }
+}
+
+fn read_line(input: &mut impl BufRead) -> Result<Vec<u8>, WorkerError> {
     let mut line = Vec::new();
-    input
-        .take(TASK_BYTES_MAX)
-        .read_until(b'\n', &mut line)
-        .map_err(|source| WorkerError::Input { source })?;
+    let read = io::Read::take(input, TASK_BYTES_MAX).read_until(b'\n', &mut line);
+    read.map_err(|source| WorkerError::Input { source })?;
+    Ok(line)
+}
+
+fn read_task(input: &mut impl BufRead) -> Result<Task, WorkerError> {
+    let line = read_line(input)?;
     let task: Task = serde_json::from_slice(&line).map_err(|source| {
         // A task of another version need not have this version's form.
         let version = serde_json::from_slice::<Versioned>(&line).map(|task| task.protocol);
@@ -219,7 +254,7 @@ struct Input {
 }
 
 impl<W: Write> Worker<'_, W> {
-    fn workflow(&mut self) -> io::Result<WorkflowOutcome> {
+    fn warm_up(&mut self) -> io::Result<()> {
         if self.task.warmup_calls > 0 {
             self.mark(Stage::Warmup, Event::StageStarted)?;
             for _ in 0..self.task.warmup_calls {
@@ -227,6 +262,12 @@ impl<W: Write> Worker<'_, W> {
             }
             self.mark(Stage::Warmup, Event::StageFinished)?;
         }
+        Ok(())
+    }
+
+    fn workflow(&mut self) -> io::Result<WorkflowOutcome> {
+        let words = self.task.prompts.clone();
+        let words = words.unwrap_or_else(|| prompts::of_role(Role::Analyst));
         self.mark(Stage::Ingest, Event::StageStarted)?;
         let input = self.ingest()?;
         let summary_bytes = self.task.summary_bytes as usize;
@@ -237,10 +278,12 @@ impl<W: Write> Worker<'_, W> {
         let mut report_text = String::new();
         let outcome = if input.files.is_empty() {
             WorkflowOutcome::NoInput
-        } else if let Some(answer) = self.stage(Stage::Analysis, &prompts::analysis(&data))? {
+        } else if let Some(answer) =
+            self.stage(Stage::Analysis, &prompts::analysis(&words, &data))?
+        {
             extraction = extract(&answer);
             let head = summary(&input.files, input.skipped.len(), head_bytes(summary_bytes));
-            match self.stage(Stage::Report, &prompts::report(&extraction, &head))? {
+            match self.stage(Stage::Report, &prompts::report(&words, &extraction, &head))? {
                 Some(text) => {
                     report_text = text;
                     WorkflowOutcome::Completed

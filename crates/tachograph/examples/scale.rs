@@ -180,7 +180,7 @@ impl Tape {
             .iter()
             .position(|each| each.id == run.id.configuration)
             .unwrap_or_default();
-        let context = match run.options.get("num_ctx") {
+        let context = match run.options().get("num_ctx") {
             Some(OptionValue::Integer(length)) => length.unsigned_abs(),
             _ => 4096,
         };

@@ -277,6 +277,9 @@ pub(crate) struct ServeArgs {
     /// Requests that an instance serves at once
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) parallel: u32,
+    /// Seconds without a request after which the model is evicted (llama engine)
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) keep_alive: Option<u64>,
     /// Evaluate every prompt anew
     #[arg(long)]
     pub(crate) no_prompt_cache: bool,

@@ -156,7 +156,14 @@ fn apply(plan: &mut Plan, overrides: &Overrides) -> Result<Vec<String>, Failure>
 }
 
 fn simulated(set: BTreeMap<String, tachograph_model::options::OptionValue>) -> Managed {
-    Managed { engine: Engine::Simulated, threads: 1, parallel: 1, port: None, set }
+    Managed {
+        engine: Engine::Simulated,
+        threads: 1,
+        parallel: 1,
+        port: None,
+        keep_alive_s: None,
+        set,
+    }
 }
 
 /// Points a server of the plan to a URL: `URL`, or `NAME=URL`.

@@ -415,7 +415,7 @@ fn examples_in_the_documents_are_accepted() {
         }
     }
     let shown: BTreeSet<usize> = events.iter().map(event_number).collect();
-    assert_eq!(shown, (0..19).collect(), "an event has no example in docs/");
+    assert_eq!(shown, (0..21).collect(), "an event has no example in docs/");
     let shown: BTreeSet<usize> = entries.iter().map(entry_number).collect();
     assert_eq!(shown, (0..8).collect(), "an entry of the journal has no example in docs/");
     for kind in ["task", "manifest", "environment", "plan"] {
@@ -445,6 +445,8 @@ fn event_number(event: &Event) -> usize {
         Event::ProcessExited(_) => 16,
         Event::WorkerNoise(_) => 17,
         Event::RunFinished(_) => 18,
+        Event::Waiting(_) => 19,
+        Event::Released(_) => 20,
     }
 }
 

@@ -1,48 +1,61 @@
 //! From a plan to its configurations and runs.
 //!
-//! Owns: the full factorial, randomised complete blocks, the seed of a block.
+//! Owns: the full factorial of one agent, randomised complete blocks, the seed of a
+//! block. Configurations of several agents come from [`super::concurrent`].
 //!
 //! Does not: execute anything.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::{Order, Plan};
+use super::{Order, Plan, concurrent};
 use crate::options::{OptionValue, Options, slug};
-use crate::run::{Arm, Configuration, ConfigurationId, Run, RunId};
+use crate::run::{Arm, Configuration, ConfigurationId, Placement, Run, RunId};
 
-/// Returns the plan's configurations: baseline, A/A arm, factorial, extras.
+/// Returns the plan's configurations.
 ///
-/// The factorial varies the last factor (by name) fastest.
+/// Of one agent: baseline, A/A arm, factorial, extras; the factorial varies the last
+/// factor (by name) fastest. Of a plan with phases: each concurrent configuration
+/// behind the solo configurations that it needs and that are not there yet.
 pub fn configurations(plan: &Plan) -> Vec<Configuration> {
-    let with_common = |own: &Options| {
-        let mut options = plan.options.clone();
-        options.extend(own.clone());
-        options
+    if plan.is_concurrent() {
+        return concurrent::configurations(plan);
+    }
+    let mut all =
+        vec![alone(plan, ConfigurationId::BASELINE, Arm::Baseline, &plan.baseline.options)];
+    if plan.baseline.aa {
+        let options = &plan.baseline.options;
+        all.push(alone(plan, ConfigurationId::BASELINE_AA, Arm::BaselineAa, options));
+    }
+    all.extend(combinations(plan).into_iter().map(|levels| Configuration {
+        levels: levels.clone(),
+        ..alone(plan, &slug(&levels), Arm::Chimera, &levels)
+    }));
+    let extras = plan.configurations.iter();
+    all.extend(extras.map(|extra| alone(plan, &extra.name, Arm::Chimera, &extra.options)));
+    all
+}
+
+/// Returns a configuration of the plan's one agent.
+fn alone(plan: &Plan, id: &str, arm: Arm, own: &Options) -> Configuration {
+    let mut options = plan.options.clone();
+    options.extend(plan.agents.first().map(|agent| agent.options.clone()).unwrap_or_default());
+    options.extend(own.clone());
+    let placement = |agent: &super::AgentSpec| Placement {
+        agent: agent.name.clone(),
+        spec: agent.name.clone(),
+        server: agent.server.clone().unwrap_or_default(),
+        options: options.clone(),
+        solo: None,
     };
-    let baseline = |id: &str, arm| Configuration {
+    Configuration {
         id: ConfigurationId(id.to_owned()),
         arm,
         levels: Options::new(),
-        options: with_common(&plan.baseline.options),
-    };
-    let mut all = vec![baseline(ConfigurationId::BASELINE, Arm::Baseline)];
-    if plan.baseline.aa {
-        all.push(baseline(ConfigurationId::BASELINE_AA, Arm::BaselineAa));
+        placements: plan.agents.iter().map(placement).collect(),
+        options,
+        together: None,
     }
-    all.extend(combinations(plan).into_iter().map(|levels| Configuration {
-        id: ConfigurationId(slug(&levels)),
-        arm: Arm::Chimera,
-        options: with_common(&levels),
-        levels,
-    }));
-    all.extend(plan.configurations.iter().map(|extra| Configuration {
-        id: ConfigurationId(extra.name.clone()),
-        arm: Arm::Chimera,
-        levels: Options::new(),
-        options: with_common(&extra.options),
-    }));
-    all
 }
 
 /// Returns every combination of the factors' levels, none if there is no factor.
@@ -89,14 +102,17 @@ pub fn runs(plan: &Plan) -> Vec<Run> {
             Order::Abba | Order::AsWritten => {}
         }
         for configuration in order {
-            let mut options = configuration.options.clone();
-            options.entry("seed".to_owned()).or_insert(OptionValue::Integer(server_seed));
+            let mut placements = configuration.placements.clone();
+            for placement in &mut placements {
+                let seed = OptionValue::Integer(server_seed);
+                placement.options.entry("seed".to_owned()).or_insert(seed);
+            }
             let index = u32::try_from(all.len()).expect("parse bounds the number of runs");
             all.push(Run {
                 index,
                 id: RunId { configuration: configuration.id.clone(), block },
                 arm: configuration.arm,
-                options,
+                placements,
             });
         }
     }
@@ -146,9 +162,11 @@ mod tests {
             let of_block: Vec<&Run> = runs.iter().filter(|run| run.id.block == block).collect();
             let ids: BTreeSet<_> = of_block.iter().map(|run| &run.id.configuration).collect();
             assert_eq!(ids.len(), 20);
-            assert!(of_block.iter().all(|run| run.options["seed"] == of_block[0].options["seed"]));
+            assert!(
+                of_block.iter().all(|run| run.options()["seed"] == of_block[0].options()["seed"])
+            );
         }
-        assert_ne!(runs[0].options["seed"], runs[99].options["seed"]);
+        assert_ne!(runs[0].options()["seed"], runs[99].options()["seed"]);
         assert!(runs.iter().enumerate().all(|(at, run)| run.index as usize == at));
     }
 
@@ -189,7 +207,7 @@ mod tests {
     fn a_planned_seed_is_kept() {
         let mut plan = plan("");
         plan.options.insert("seed".to_owned(), OptionValue::Integer(7));
-        assert!(runs(&plan).iter().all(|run| run.options["seed"] == OptionValue::Integer(7)));
+        assert!(runs(&plan).iter().all(|run| run.options()["seed"] == OptionValue::Integer(7)));
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! From the text of `plan.toml` to a [`Plan`].
 //!
-//! Owns: every rule that a plan must obey, and errors that name the line, the
-//! column and, for a misspelt name, the nearest valid one.
+//! Owns: every rule that a plan must obey (one module for each part of it), and
+//! errors that name the line, the column and, for a misspelt name, the nearest
+//! valid one.
 //!
 //! Does not: read files or check that servers and folders exist.
 
-use std::collections::BTreeSet;
+mod agents;
+mod check;
+mod phases;
+mod servers;
+mod warn;
+
 use std::ops::Range;
 
-use super::{Order, PLAN_SCHEMA, Plan, Server, expand};
-use crate::options;
-use crate::run::Arm;
+use toml::de::DeValue;
 
-/// The largest number of runs in one plan.
-const RUNS_MAX: usize = 1_000_000;
+use super::{Metric, Plan};
 
 /// A plan and what its reader should know about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,9 +63,19 @@ pub fn parse(text: &str) -> Result<Parsed, PlanError> {
         at(text, span, with_nearest_name(error.message()))
     })?;
     let places = Places::new(text);
-    check(&plan, &places)?;
+    check::head(&plan, &places)?;
+    servers::check(&plan, &places)?;
+    servers::spell_out(&mut plan);
+    if plan.is_concurrent() && !places.has(&["primary", "metric"]) {
+        plan.primary.metric = Metric::RunWall;
+    }
+    agents::check(&plan, &places)?;
+    if plan.is_concurrent() {
+        phases::check(&plan, &places)?;
+    }
+    check::configurations(&plan, &places)?;
     plan.stopping.fill();
-    let warnings = warnings(&plan, &places);
+    let warnings = warn::warnings(&plan, &places);
     Ok(Parsed { plan, warnings })
 }
 
@@ -90,35 +103,36 @@ impl<'a> Places<'a> {
         Self { text, root: toml::de::DeTable::parse(text).ok() }
     }
 
-    /// Returns the place of the value at `path`, or of its nearest ancestor.
+    /// Returns the place of the value at `path`, or of its nearest ancestor. A number
+    /// after the name of an array means "the element at".
     fn of(&self, path: &[&str]) -> Range<usize> {
-        let Some(root) = &self.root else { return 0..0 };
-        let mut place = 0..0;
-        let mut table = root.get_ref();
-        for (depth, name) in path.iter().enumerate() {
-            let Some(found) = table.get(*name) else { break };
-            place = found.span();
-            let mut value = found.get_ref();
-            // A number after the name of an array means "the element at".
-            if let (Some(array), Some(index)) =
-                (value.as_array(), path.get(depth + 1).and_then(|next| next.parse::<usize>().ok()))
-                && let Some(element) = array.get(index)
-            {
-                place = element.span();
-                value = element.get_ref();
-                if let (Some(inner), Some(field)) = (value.as_table(), path.get(depth + 2))
-                    && let Some(found) = inner.get(*field)
-                {
-                    place = found.span();
-                }
-                break;
-            }
-            match value.as_table() {
-                Some(inner) => table = inner,
-                None => break,
+        self.walk(path).0
+    }
+
+    /// Returns whether the text has a value at `path`.
+    fn has(&self, path: &[&str]) -> bool {
+        self.walk(path).1 == path.len()
+    }
+
+    /// Returns the place of the last value on the way along `path`, and how many
+    /// steps led to it.
+    fn walk(&self, path: &[&str]) -> (Range<usize>, usize) {
+        let start = self.root.as_ref().zip(path.first());
+        let Some(mut found) = start.and_then(|(root, name)| root.get_ref().get(*name)) else {
+            return (0..0, 0);
+        };
+        for (depth, step) in path.iter().enumerate().skip(1) {
+            let next = match found.get_ref() {
+                DeValue::Table(table) => table.get(*step),
+                DeValue::Array(array) => step.parse().ok().and_then(|at: usize| array.get(at)),
+                _ => None,
+            };
+            match next {
+                Some(next) => found = next,
+                None => return (found.span(), depth),
             }
         }
-        place
+        (found.span(), path.len())
     }
 
     fn error(&self, path: &[&str], message: impl Into<String>) -> PlanError {
@@ -192,289 +206,6 @@ fn edit_distance(left: &str, right: &str) -> usize {
         }
     }
     rows[left.len()][right.len()]
-}
-
-/// Checks the rules that types cannot hold.
-fn check(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
-    if plan.schema != PLAN_SCHEMA {
-        let message = format!(
-            "this program reads plans of schema `{PLAN_SCHEMA}`, not `{}`; \
-             a newer schema needs a newer tacho",
-            plan.schema
-        );
-        return Err(places.error(&["schema"], message));
-    }
-    if !is_slug(&plan.name) {
-        return Err(places.error(&["name"], slug_rule("the plan's name", &plan.name)));
-    }
-    if plan.blocks == 0 {
-        return Err(places.error(&["blocks"], "blocks must be at least 1"));
-    }
-    check_numbers(plan, places)?;
-    check_servers(plan, places)?;
-    check_agents(plan, places)?;
-    check_configurations(plan, places)
-}
-
-fn check_numbers(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
-    let waits = [
-        ("connect_s", plan.timeouts.connect_s),
-        ("first_token_s", plan.timeouts.first_token_s),
-        ("between_chunks_s", plan.timeouts.between_chunks_s),
-        ("call_s", plan.timeouts.call_s),
-    ];
-    for (name, seconds) in waits {
-        if !(seconds.is_finite() && seconds > 0.0 && seconds <= 86_400.0) {
-            let message = format!("{name} must be more than 0 and at most 86400 seconds");
-            return Err(places.error(&["timeouts", name], message));
-        }
-    }
-    let margin = plan.primary.margin_percent;
-    if !(margin.is_finite() && margin > 0.0 && margin < 100.0) {
-        let message = "margin_percent must lie between 0 and 100, both excluded";
-        return Err(places.error(&["primary", "margin_percent"], message));
-    }
-    if !(plan.primary.alpha > 0.0 && plan.primary.alpha < 0.5) {
-        let message = "alpha must lie between 0 and 0.5, both excluded";
-        return Err(places.error(&["primary", "alpha"], message));
-    }
-    Ok(())
-}
-
-fn check_servers(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
-    if plan.servers.is_empty() {
-        return Err(places.error(&["servers"], "a plan needs at least one server"));
-    }
-    let mut names = BTreeSet::new();
-    for (index, server) in plan.servers.iter().enumerate() {
-        let index = index.to_string();
-        let error =
-            |field: &str, message: String| places.error(&["servers", &index, field], message);
-        if !is_slug(&server.name) {
-            return Err(error("name", slug_rule("a server's name", &server.name)));
-        }
-        if !names.insert(&server.name) {
-            return Err(error("name", format!("two servers are called `{}`", server.name)));
-        }
-        check_server(plan, server, error)?;
-    }
-    Ok(())
-}
-
-fn check_server(
-    plan: &Plan,
-    server: &Server,
-    error: impl Fn(&str, String) -> PlanError,
-) -> Result<(), PlanError> {
-    let name = &server.name;
-    match (&server.url, &server.managed) {
-        (Some(url), None) => check_url(url).map_err(|message| error("url", message))?,
-        (None, Some(managed)) => {
-            if managed.threads == 0 || managed.parallel == 0 {
-                let message = format!("threads and parallel of server `{name}` must be at least 1");
-                return Err(error("managed", message));
-            }
-        }
-        (Some(_), Some(_)) => {
-            let message = format!("server `{name}` has both `url` and `managed`; keep one");
-            return Err(error("managed", message));
-        }
-        (None, None) => {
-            let message = format!("server `{name}` needs `url` or `managed`");
-            return Err(error("name", message));
-        }
-    }
-    if server.model.trim().is_empty() {
-        return Err(error("model", format!("server `{name}` needs a model name")));
-    }
-    if plan.server_policy == super::ServerPolicy::Restart && server.managed.is_none() {
-        let message = format!(
-            "server_policy \"restart\" needs managed servers, and `{name}` is given by URL; \
-             use \"unload\" or \"keep\""
-        );
-        return Err(error("url", message));
-    }
-    if plan.server_policy == super::ServerPolicy::Unload
-        && server.managed.is_none()
-        && !server.api.is_ollama()
-    {
-        let message = format!(
-            "server_policy \"unload\" needs Ollama's API, which `{name}` does not speak; use \"keep\""
-        );
-        return Err(error("api", message));
-    }
-    if plan.prompt_cache == super::PromptCache::Off
-        && server.managed.is_none()
-        && server.api.is_ollama()
-    {
-        let message = format!(
-            "prompt_cache \"off\" needs the server's own switch, which Ollama (`{name}`) lacks; \
-             use \"nonce\""
-        );
-        return Err(error("api", message));
-    }
-    Ok(())
-}
-
-/// Checks that `url` is `http://HOST[:PORT]` or `https://…`, without a path.
-fn check_url(url: &str) -> Result<(), String> {
-    let rest = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"))
-        .ok_or_else(|| format!("a server's URL starts with http:// or https://, not `{url}`"))?;
-    let host = rest.trim_end_matches('/');
-    if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
-        return Err(format!(
-            "expected only a host and a port, as in http://127.0.0.1:11434, not `{url}`"
-        ));
-    }
-    Ok(())
-}
-
-fn check_agents(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
-    if plan.agents.is_empty() {
-        return Err(places.error(&["agents"], "a plan needs at least one agent"));
-    }
-    let mut names = BTreeSet::new();
-    for (index, agent) in plan.agents.iter().enumerate() {
-        let index = index.to_string();
-        let error =
-            |field: &str, message: String| places.error(&["agents", &index, field], message);
-        if !is_slug(&agent.name) || agent.name == "harness" {
-            return Err(error("name", slug_rule("an agent's name", &agent.name)));
-        }
-        if !names.insert(&agent.name) {
-            return Err(error("name", format!("two agents are called `{}`", agent.name)));
-        }
-        if !plan.servers.iter().any(|server| server.name == agent.server) {
-            let known = plan.servers.iter().map(|server| &*server.name);
-            let hint = nearest(&agent.server, known.clone())
-                .map_or_else(|| known.collect::<Vec<_>>().join(", "), str::to_owned);
-            let message = format!("no server is called `{}`; known: {hint}", agent.server);
-            return Err(error("server", message));
-        }
-        if agent.command.as_ref().is_some_and(Vec::is_empty) {
-            return Err(error("command", "an agent's command needs a program".to_owned()));
-        }
-        if !(100..=100_000).contains(&agent.summary_bytes) {
-            let message = format!("summary_bytes is {}; give 100 to 100000", agent.summary_bytes);
-            return Err(error("summary_bytes", message));
-        }
-    }
-    if plan.agents.len() > 1 {
-        let message = "this version runs one agent at a time; keep one [[agents]] entry";
-        return Err(places.error(&["agents", "1", "name"], message));
-    }
-    Ok(())
-}
-
-fn check_configurations(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
-    let mut n_configurations: usize = 1;
-    for (factor, levels) in &plan.factors {
-        let path = ["factors", factor];
-        if levels.is_empty() {
-            let message =
-                format!("factor `{factor}` has no levels; give it some or remove the line");
-            return Err(places.error(&path, message));
-        }
-        for (at, level) in levels.iter().enumerate() {
-            if levels[..at].contains(level) {
-                let message = format!("factor `{factor}` has the level {level} twice");
-                return Err(places.error(&path, message));
-            }
-        }
-        if plan.options.contains_key(factor) {
-            let message = format!("`{factor}` is both a factor and a common option; keep one");
-            return Err(places.error(&path, message));
-        }
-        n_configurations = n_configurations.saturating_mul(levels.len());
-    }
-    let n_runs = n_configurations
-        .saturating_add(plan.configurations.len() + 2)
-        .saturating_mul(plan.blocks as usize);
-    if n_runs > RUNS_MAX {
-        let message = format!("the plan has more than {RUNS_MAX} runs");
-        return Err(places.error(&["factors"], message));
-    }
-    for (index, extra) in plan.configurations.iter().enumerate() {
-        if !is_slug(&extra.name) {
-            let message = slug_rule("a configuration's name", &extra.name);
-            return Err(places.error(&["configurations", &index.to_string(), "name"], message));
-        }
-    }
-    let mut slugs = BTreeSet::new();
-    let configurations = expand::configurations(plan);
-    for configuration in &configurations {
-        if !slugs.insert(&configuration.id) {
-            let message = format!("two configurations are called `{}`", configuration.id);
-            return Err(places.error(&["configurations"], message));
-        }
-    }
-    if plan.order == Order::Abba && configurations.len() != 2 {
-        let message = format!(
-            "order \"abba\" is for two configurations (the baseline and one other), and this plan \
-             has {}; use \"randomized-blocks\"",
-            configurations.len()
-        );
-        return Err(places.error(&["order"], message));
-    }
-    let n_tuned = configurations.iter().filter(|each| each.arm == Arm::Chimera).count();
-    plan.stopping
-        .check(plan.blocks, plan.primary.alpha, n_tuned)
-        .map_err(|misfit| places.error(&["stopping", misfit.key], misfit.message))
-}
-
-/// Returns what is allowed but may be a mistake: options no server documents.
-fn warnings(plan: &Plan, places: &Places<'_>) -> Vec<Notice> {
-    let factors = plan.factors.keys().map(|name| ("factors", name));
-    let common = plan.options.keys().map(|name| ("options", name));
-    let baseline = plan.baseline.options.keys().map(|name| ("baseline", name));
-    let mut warnings: Vec<Notice> = factors
-        .chain(common)
-        .chain(baseline)
-        .filter(|(_, name)| !options::is_known(name))
-        .map(|(section, name)| {
-            let hint = nearest(name, options::known_names())
-                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            Notice {
-                message: format!(
-                    "option `{name}` is not one that servers document; it is passed on as it is, \
-                     and most servers ignore unknown options without a word{hint}"
-                ),
-                span: Some(places.of(&[section, name])),
-            }
-        })
-        .collect();
-    if plan.blocks < 3 {
-        warnings.push(Notice {
-            message: format!(
-                "{} block(s) leave too few replicates for a verdict; five are a good start",
-                plan.blocks
-            ),
-            span: Some(places.of(&["blocks"])),
-        });
-    }
-    if plan.order == Order::Abba && plan.blocks % 2 == 1 {
-        warnings.push(Notice {
-            message: format!(
-                "order \"abba\" with {} blocks runs one order once more than the other; an even \
-                 number balances them",
-                plan.blocks
-            ),
-            span: Some(places.of(&["blocks"])),
-        });
-    }
-    warnings
-}
-
-/// Returns whether `name` can be a folder name and a slug.
-fn is_slug(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    !name.is_empty() && name.len() <= 100 && name.chars().all(allowed)
-}
-
-fn slug_rule(what: &str, found: &str) -> String {
-    format!("{what} has lower-case letters, digits, hyphens and underscores only, not `{found}`")
 }
 
 #[cfg(test)]

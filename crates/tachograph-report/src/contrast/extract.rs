@@ -351,7 +351,7 @@ fn agents(
         .iter()
         .map(|spec| {
             let identity = AgentIdentity {
-                server: spec.server.clone(),
+                server: spec.server.clone().unwrap_or_default(),
                 is_native: spec.command.is_none(),
                 implementations: analysis
                     .implementations

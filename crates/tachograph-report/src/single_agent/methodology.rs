@@ -189,10 +189,11 @@ fn implementations(writer: &mut Writer<'_>) {
         let mut line = Prose::new()
             .text("Agent ")
             .code(&agent.name)
-            .text(" talks to server ")
-            .code(&agent.server)
-            .text(" and reads the folder ")
+            .text(" reads the folder ")
             .code(&agent.input);
+        if let Some(server) = &agent.server {
+            line = line.text(" and talks to server ").code(server);
+        }
         if let Some(command) = &agent.command {
             line = line.text("; it is executed as ").code(command.join(" "));
         }

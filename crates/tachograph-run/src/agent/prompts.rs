@@ -9,22 +9,25 @@
 //!
 //! Does not: bound its inputs; [`super::summary`] and [`super::extract`] do.
 
+use tachograph_model::plan::AgentSpec;
+use tachograph_model::plan::concurrent::{Prompts, Role};
+
 use super::extract::Extraction;
 
 /// The whole prompt of a warm-up call.
 pub const WARMUP: &str = "You are a performance analyst. Say in one sentence what a benchmark is.";
 
-/// The first piece of the analysis prompt.
+/// The words of an analyst before the data of its analysis.
 pub const ANALYSIS_HEAD: &str = "You are a performance analyst. \
 Below is a summary of benchmark result files.\n\n";
 
-/// The last piece of the analysis prompt.
+/// Those after it.
 pub const ANALYSIS_TAIL: &str = "\nAnalyse this data. Answer in three parts.\n\
 Summary: two sentences on what the data shows.\n\
 Key findings: a list of at most five facts, each with a number from the data.\n\
 Recommendations: a list of at most three actions that follow from the findings.\n";
 
-/// The first piece of the report prompt.
+/// The words of an analyst before the notes of its report.
 pub const REPORT_HEAD: &str = "You are a technical writer. \
 Write a short performance report in Markdown from these notes.\n\n";
 
@@ -40,25 +43,77 @@ pub const REPORT_RECOMMENDATIONS: &str = "\nRecommendations:\n";
 /// Stands before the head of the data summary in the report prompt.
 pub const REPORT_DATA: &str = "\nData:\n";
 
-/// The last piece of the report prompt.
+/// Those after them.
 pub const REPORT_TAIL: &str = "\nUse these sections: Introduction, Results, Discussion, \
 Conclusion. Use only numbers from the notes.\n";
+
+/// The words of a collector around the data of its analysis.
+pub const COLLECTOR_ANALYSIS: [&str; 2] = [
+    "You are a data collector. Below is a summary of benchmark result files.\n\n",
+    "\nCollect what these files hold. Answer in three parts.\n\
+Summary: two sentences on which measurements there are.\n\
+Key findings: a list of at most five values, each with its file and its unit.\n\
+Recommendations: a list of at most three measurements that are missing.\n",
+];
+
+/// The words of a collector around the notes of its report.
+pub const COLLECTOR_REPORT: [&str; 2] = [
+    "You are a data collector. \
+Write an inventory of benchmark data in Markdown from these notes.\n\n",
+    "\nUse these sections: Sources, Values, Gaps. Use only numbers from the notes.\n",
+];
+
+/// The words of an agent for insight around the data of its analysis.
+pub const INSIGHT_ANALYSIS: [&str; 2] = [
+    "You are a performance strategist. Below is a summary of benchmark result files.\n\n",
+    "\nDraw conclusions from this data. Answer in three parts.\n\
+Summary: two sentences on what follows from the data.\n\
+Key findings: a list of at most five causes, each with the number that supports it.\n\
+Recommendations: a list of at most three decisions, the most urgent first.\n",
+];
+
+/// The words of an agent for insight around the notes of its report.
+pub const INSIGHT_REPORT: [&str; 2] = [
+    "You are a performance strategist. \
+Write a short briefing for decision makers in Markdown from these notes.\n\n",
+    "\nUse these sections: Situation, Causes, Decisions. Use only numbers from the notes.\n",
+];
+
+/// Returns the words around an agent's data: its own, or those of its role.
+pub fn of(agent: &AgentSpec) -> Prompts {
+    if let Some(prompts) = &agent.prompts {
+        return prompts.clone();
+    }
+    of_role(agent.role)
+}
+
+/// Returns the words of a role.
+pub fn of_role(role: Role) -> Prompts {
+    let (analysis, report) = match role {
+        Role::Analyst => ([ANALYSIS_HEAD, ANALYSIS_TAIL], [REPORT_HEAD, REPORT_TAIL]),
+        Role::Collector => (COLLECTOR_ANALYSIS, COLLECTOR_REPORT),
+        Role::Insight => (INSIGHT_ANALYSIS, INSIGHT_REPORT),
+    };
+    let [analysis_before, analysis_after] = analysis.map(str::to_owned);
+    let [report_before, report_after] = report.map(str::to_owned);
+    Prompts { analysis_before, analysis_after, report_before, report_after }
+}
 
 /// Stands for a list without items.
 pub const NONE: &str = "- none\n";
 
-/// Returns the analysis prompt: [`ANALYSIS_HEAD`], the data summary (which ends
-/// with a line feed), [`ANALYSIS_TAIL`].
-pub fn analysis(data_summary: &str) -> String {
-    [ANALYSIS_HEAD, data_summary, ANALYSIS_TAIL].concat()
+/// Returns the analysis prompt: the words before, the data summary (which ends
+/// with a line feed), the words after.
+pub fn analysis(words: &Prompts, data_summary: &str) -> String {
+    [&words.analysis_before, data_summary, &words.analysis_after].concat()
 }
 
-/// Returns the report prompt: [`REPORT_HEAD`]; [`REPORT_SUMMARY`], the extracted
+/// Returns the report prompt: the words before; [`REPORT_SUMMARY`], the extracted
 /// summary and a line feed; [`REPORT_FINDINGS`] and a line `"- " + finding` for
 /// each finding, or [`NONE`]; [`REPORT_RECOMMENDATIONS`] and the
 /// recommendations in the same way; [`REPORT_DATA`] and the head of the data
-/// summary; [`REPORT_TAIL`].
-pub fn report(extraction: &Extraction, data_head: &str) -> String {
+/// summary; the words after.
+pub fn report(words: &Prompts, extraction: &Extraction, data_head: &str) -> String {
     let list = |items: &[String]| {
         if items.is_empty() {
             NONE.to_owned()
@@ -75,7 +130,7 @@ pub fn report(extraction: &Extraction, data_head: &str) -> String {
         }
     };
     [
-        REPORT_HEAD,
+        &words.report_before,
         REPORT_SUMMARY,
         &extraction.summary,
         "\n",
@@ -85,7 +140,7 @@ pub fn report(extraction: &Extraction, data_head: &str) -> String {
         &list(&extraction.recommendations),
         REPORT_DATA,
         data_head,
-        REPORT_TAIL,
+        &words.report_after,
     ]
     .concat()
 }
@@ -98,8 +153,9 @@ mod tests {
     /// change of the workflow, for every implementation at once.
     #[test]
     fn prompts_are_plain_concatenations() {
+        let words = of_role(Role::Analyst);
         assert_eq!(
-            analysis("Files: 0.\n"),
+            analysis(&words, "Files: 0.\n"),
             "You are a performance analyst. Below is a summary of benchmark result files.\n\n\
              Files: 0.\n\n\
              Analyse this data. Answer in three parts.\n\
@@ -113,7 +169,7 @@ mod tests {
             recommendations: Vec::new(),
         };
         assert_eq!(
-            report(&extraction, "Files: 2.\n"),
+            report(&words, &extraction, "Files: 2.\n"),
             "You are a technical writer. \
              Write a short performance report in Markdown from these notes.\n\n\
              Summary: Good.\n\nKey findings:\n- a 1\n- b 2\n\nRecommendations:\n- none\n\n\

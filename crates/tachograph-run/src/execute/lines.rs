@@ -89,6 +89,7 @@ pub(super) fn parse(line: &[u8], too_long: bool) -> Result<Event, Noise> {
         | Event::Conditions(_)
         | Event::ProcessSpawned(_)
         | Event::ProcessExited(_)
+        | Event::Released(_)
         | Event::WorkerNoise(_)
         | Event::RunFinished(_) => Err(noise("only the harness may say this".to_owned())),
         Event::Artifact(Artifact { name, .. }) if !is_file_name(name) => Err(noise(

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tachograph_model::event::{Event, ProcessEnd, ProcessExited, ProcessResources, ProcessSpawned};
-use tachograph_model::task::Task;
+use tachograph_model::task::{Start, Task};
 use tachograph_model::units::InstantNs;
 
 use super::lines::{self, Noise};
@@ -187,13 +187,24 @@ fn next_report(report: &mut impl BufRead) -> io::Result<Option<ShimReport>> {
 }
 
 impl AgentProcess {
-    /// Gives the worker its task and closes its standard input. A worker that is
-    /// gone already shows by its end.
+    /// Gives the worker its task, and closes its standard input unless the worker
+    /// shall wait at a barrier. A worker that is gone already shows by its end.
     pub(super) fn give(&mut self, task: &Task) {
-        if let Some(mut stdin) = self.stdin.take() {
-            let mut line = serde_json::to_vec(task).expect("a task has no maps with odd keys");
-            line.push(b'\n');
-            drop(stdin.write_all(&line));
+        self.write(&serde_json::to_vec(task).expect("a task has no maps with odd keys"));
+        if !task.barrier {
+            self.stdin = None;
+        }
+    }
+
+    /// Lets a worker at the barrier go on, and closes its standard input.
+    pub(super) fn release(&mut self, start: Start) {
+        self.write(&serde_json::to_vec(&start).expect("a start is a number"));
+        self.stdin = None;
+    }
+
+    fn write(&mut self, line: &[u8]) {
+        if let Some(stdin) = &mut self.stdin {
+            drop(stdin.write_all(&[line, b"\n"].concat()));
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tachograph_model::event::{Event, ServerReset, ServerSeen};
 use tachograph_model::plan::{Plan, Server, ServerPolicy, Timeouts};
+use tachograph_model::run::Run;
 
 use super::{Interrupt, InterruptLevel};
 use crate::client::{Endpoint, Secret};
@@ -37,9 +38,9 @@ impl ServerControl {
     }
 }
 
-/// Returns the plan's servers that some agent talks to, in the plan's order.
-fn used(plan: &Plan) -> impl Iterator<Item = &Server> {
-    let used = |server: &&Server| plan.agents.iter().any(|agent| agent.server == server.name);
+/// Returns the plan's servers that an agent of the run talks to, in the plan's order.
+fn used<'a>(plan: &'a Plan, run: &'a Run) -> impl Iterator<Item = &'a Server> {
+    let used = |server: &&Server| run.placements.iter().any(|each| each.server == server.name);
     plan.servers.iter().filter(used)
 }
 
@@ -47,6 +48,7 @@ fn used(plan: &Plan) -> impl Iterator<Item = &Server> {
 /// is in the events.
 pub(super) fn reset(
     plan: &Plan,
+    run: &Run,
     controls: &mut BTreeMap<String, ServerControl>,
     interrupt: &Interrupt,
 ) -> Vec<Event> {
@@ -56,7 +58,7 @@ pub(super) fn reset(
         ServerPolicy::Restart => "restart",
     };
     let mut events = Vec::new();
-    for server in used(plan) {
+    for server in used(plan, run) {
         if interrupt.level() == InterruptLevel::Abandon {
             break;
         }
@@ -93,6 +95,7 @@ fn unload(plan: &Plan, server: &Server, control: &ServerControl) -> Result<(), S
 /// Asks every server what it is.
 pub(super) fn seen(
     plan: &Plan,
+    run: &Run,
     controls: &BTreeMap<String, ServerControl>,
 ) -> Vec<(String, Result<ServerSeen, String>)> {
     let ask = |server: &Server| {
@@ -102,7 +105,7 @@ pub(super) fn seen(
         let (server, identity) = (server.name.clone(), seen.identity);
         Ok(ServerSeen { server, identity, at_ns: clock::now() })
     };
-    used(plan).map(|server| (server.name.clone(), ask(server))).collect()
+    used(plan, run).map(|server| (server.name.clone(), ask(server))).collect()
 }
 
 /// Returns the keys of the plan's servers, as far as they are there.

@@ -36,6 +36,8 @@ fn task(url: &str, input: &Path) -> Task {
         agent: "analyst".to_owned(),
         input: input.to_str().unwrap().to_owned(),
         summary_bytes: 800,
+        prompts: None,
+        barrier: false,
         server: ServerTask {
             name: "main".to_owned(),
             url: url.to_owned(),

@@ -200,7 +200,7 @@ impl Script<'_> {
         self.pass(MS / 10);
         let connected_ns = self.at();
         self.pass(MS / 50);
-        let options = serde_json::to_string(&self.run.options).expect("options are JSON");
+        let options = serde_json::to_string(&self.run.options()).expect("options are JSON");
         let request = format!(
             "{{\"model\":\"fake:1b\",\"prompt\":\"{} {}\",\"options\":{options}}}",
             stage.name(),

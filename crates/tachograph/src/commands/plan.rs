@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use tachograph_model::options::{OptionValue, Options};
+use tachograph_model::plan::concurrent::Role;
 use tachograph_model::plan::stopping::{Rule, Spending};
 use tachograph_model::plan::{Plan, ServerPolicy, expand};
-use tachograph_model::run::{Arm, Configuration, Run};
+use tachograph_model::run::{Arm, Configuration, Placement, Run};
 use tachograph_report::{PlannedLook, SequentialRule};
 
 use crate::args::PlanArgs;
@@ -43,7 +44,7 @@ pub(crate) fn execute(args: &PlanArgs) -> Result<Exit, Failure> {
     if let Some(rule) = &rule {
         out(stopping(&loaded.plan, rule));
     }
-    out(load_bounds(&loaded.plan, runs.len()));
+    out(load_bounds(&loaded.plan, &runs));
     if args.rehearse {
         let seconds = rehearsal::rehearse(&loaded, args.cache.as_deref())?;
         out(estimate(&loaded.plan, runs.len(), seconds));
@@ -82,7 +83,22 @@ fn summary(loaded: &LoadedPlan) -> String {
         line("server", format!("{}: {} at {place}; {policy}", server.name, server.model));
     }
     for agent in &plan.agents {
-        line("agent", format!("{} reads {} and calls {}", agent.name, agent.input, agent.server));
+        let mut words = format!("{} reads {}", agent.name, agent.input);
+        if let Some(server) = &agent.server {
+            words = format!("{words} and calls {server}");
+        }
+        if agent.role != Role::Analyst {
+            words = format!("{words}, as {}", agent.role.name());
+        }
+        line("agent", words);
+    }
+    for topology in &plan.topologies {
+        let kind = if topology.exclusive { ", one agent each" } else { "" };
+        line("topology", format!("{}: {}{kind}", topology.name, topology.servers.join(", ")));
+    }
+    for phase in &plan.phases {
+        let matrices = phase.matrices.len();
+        line("phase", format!("{}: {matrices} matrices", phase.name));
     }
     line(
         "primary",
@@ -104,10 +120,18 @@ fn matrix(configurations: &[Configuration]) -> String {
             Arm::Baseline => "baseline",
             Arm::BaselineAa => "baseline again (A/A)",
             Arm::Chimera => "tuned",
+            Arm::Solo => "alone",
+            Arm::Concurrent => "together",
         };
-        let colon = if configuration.options.is_empty() { "" } else { ": " };
-        let options = list(&configuration.options);
-        format!("  {:width$}  {arm}{colon}{options}\n", configuration.id.0)
+        let what = match configuration.arm {
+            Arm::Concurrent => {
+                let placed = |each: &Placement| format!("{} on {}", each.agent, each.server);
+                configuration.placements.iter().map(placed).collect::<Vec<_>>().join(", ")
+            }
+            _ => list(&configuration.options),
+        };
+        let colon = if what.is_empty() { "" } else { ": " };
+        format!("  {:width$}  {arm}{colon}{what}\n", configuration.id.0)
     };
     let rows: String = configurations.iter().map(row).collect();
     format!("{} configurations\n{rows}", configurations.len())
@@ -121,7 +145,7 @@ fn list(options: &Options) -> String {
 fn order(runs: &[Run], is_sequential: bool) -> String {
     let row = |block: &[Run]| {
         let ids: Vec<&str> = block.iter().map(|run| &*run.id.configuration.0).collect();
-        let seed = block[0].options.get("seed").map_or_else(String::new, OptionValue::to_string);
+        let seed = block[0].options().get("seed").map_or_else(String::new, OptionValue::to_string);
         let ids = ids.join(", ");
         format!("  block {} (seed {seed}): {ids}\n", block[0].id.block)
     };
@@ -177,13 +201,12 @@ fn stopping(plan: &Plan, rule: &SequentialRule) -> String {
 }
 
 /// Says how many calls and at most how many tokens the plan will cost.
-fn load_bounds(plan: &Plan, n_runs: usize) -> String {
-    let calls_per_run =
-        (CALLS_PER_WORKFLOW + u64::from(plan.warmup_calls)) * plan.agents.len() as u64;
-    let n_calls = calls_per_run * n_runs as u64;
+fn load_bounds(plan: &Plan, runs: &[Run]) -> String {
+    let n_agents: u64 = runs.iter().map(|run| run.placements.len() as u64).sum();
+    let n_calls = (CALLS_PER_WORKFLOW + u64::from(plan.warmup_calls)) * n_agents;
     let limits = |name: &str| -> Option<u64> {
-        let levels = plan.factors.get(name).into_iter().flatten();
-        let all = levels.chain(plan.options.get(name));
+        let sent = runs.iter().flat_map(|run| &run.placements);
+        let all = sent.filter_map(|placement| placement.options.get(name));
         all.filter_map(|value| match value {
             OptionValue::Integer(limit) => u64::try_from(*limit).ok(),
             _ => None,

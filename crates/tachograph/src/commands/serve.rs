@@ -46,6 +46,10 @@ pub(crate) fn execute(args: &ServeArgs) -> Result<Exit, Failure> {
 }
 
 fn simulated(args: &ServeArgs) -> Result<SimulatedConfig, Failure> {
+    if args.keep_alive.is_some() {
+        let message = "--keep-alive is for the llama engine; the simulated one evicts nothing";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let mut settings = Map::new();
     settings.insert("model".to_owned(), Value::from(args.model.clone()));
     settings.insert("num_parallel".to_owned(), Value::from(args.parallel));
@@ -88,6 +92,9 @@ fn llama(args: &ServeArgs) -> Result<LlamaConfig, Failure> {
         (Some(program), Some(gguf)) => LlamaConfig::new(program, gguf.clone()),
         (server, gguf) => installed(args.cache.as_deref(), server, gguf.as_deref())?,
     };
+    if let Some(seconds) = args.keep_alive {
+        config.keep_alive = std::time::Duration::from_secs(seconds);
+    }
     config.threads = args.threads;
     config.num_parallel = usize::try_from(args.parallel).map_err(|error| Failure::usage(&error))?;
     config.model_name.clone_from(&args.model);
