@@ -26,6 +26,7 @@ use tachograph_stats::{
     ProportionEstimate, Sample, Verdict,
 };
 
+use crate::concurrency::Concurrency;
 use crate::depth::exploratory::{self, Exploratory};
 use crate::depth::{self, Depth, Inputs};
 use crate::facts::{CallFacts, Degeneracy, RunFacts};
@@ -85,6 +86,8 @@ pub struct Analysis {
     pub(crate) input_files: BTreeMap<String, (u64, Digest)>,
     pub(crate) skipped_files: BTreeMap<String, String>,
     pub(crate) timeline: Option<Timeline>,
+    /// What several agents at once cost each other, if the plan has phases.
+    pub(crate) concurrency: Option<Concurrency>,
     pub(crate) validity: Validity,
     pub(crate) deviations: Vec<Deviation>,
 }
@@ -148,6 +151,33 @@ pub struct Headline {
     pub validity: Status,
 }
 
+/// The kinds of reports that a study can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One agent, many configurations, one baseline.
+    SingleAgent,
+    /// Several agents at once, and each of them alone.
+    MultiAgent,
+}
+
+impl Kind {
+    /// Returns the name, which is also the report's folder.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SingleAgent => "single-agent",
+            Self::MultiAgent => "multi-agent",
+        }
+    }
+
+    /// Returns what stands above the title.
+    pub(crate) fn overline(self) -> &'static str {
+        match self {
+            Self::SingleAgent => "Tachograph · single-agent report",
+            Self::MultiAgent => "Tachograph · multi-agent report",
+        }
+    }
+}
+
 /// Analyses the runs of a study.
 ///
 /// `facts` are those of all sealed runs, in any order; the result does not
@@ -175,7 +205,7 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
     }
     let sensitivity = sensitivity::analyse(plan, &planned, &facts, &runs, &rule);
     validity.add_levels(&sensitivity);
-    validity.add_failure_rates(&configurations);
+    validity.add_failure_rates(&configurations, rule.confidence);
     let (block_effect, block_means) =
         drift::blocks(&runs, planned.len(), plan.primary.metric, &rule);
     let depth = Depth::of(&Inputs {
@@ -226,6 +256,7 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
             .collect(),
         implementations: implementations(&facts),
         timeline: Timeline::of(&facts),
+        concurrency: Concurrency::of(plan, &planned, &facts, &runs, &rule),
         deviations: deviation::list(head, &facts, stopping.as_ref()),
         trend,
         // Theory for a number of blocks that was fixed beforehand.
@@ -254,6 +285,11 @@ fn implementations(facts: &[&RunFacts]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 impl Analysis {
+    /// Returns which kind of report the study has.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.plan.is_concurrent() { Kind::MultiAgent } else { Kind::SingleAgent }
+    }
+
     /// Returns one line per configuration, for a terminal or a gate.
     pub fn headlines(&self) -> Vec<Headline> {
         let primary = self.plan.primary.metric;
@@ -347,6 +383,12 @@ fn row(run: &RunFacts, configuration: Option<usize>, validity: &Validity) -> Run
     }
 }
 
+/// Returns the name of the set of a concurrent configuration's runs and the solo runs
+/// of its agents.
+pub(crate) fn with_solo(configuration: &str) -> String {
+    format!("{configuration} with solo runs")
+}
+
 fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usize>> {
     let chosen = |keep: &dyn Fn(&RunRow) -> bool| -> Vec<usize> {
         runs.iter().enumerate().filter(|(_, run)| keep(run)).map(|(index, _)| index).collect()
@@ -360,7 +402,15 @@ fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usiz
     ]);
     for (index, configuration) in planned.iter().enumerate() {
         sets.insert(configuration.id.to_string(), chosen(&|run| run.configuration == Some(index)));
-        if configuration.arm != Arm::Baseline {
+        if configuration.arm == Arm::Concurrent {
+            let is_solo = |at: usize| {
+                let solos = configuration.placements.iter();
+                solos.filter_map(|each| each.solo.as_ref()).any(|solo| *solo == planned[at].id)
+            };
+            let meant =
+                |run: &RunRow| run.configuration.is_some_and(|at| at == index || is_solo(at));
+            sets.insert(with_solo(&configuration.id.0), chosen(&meant));
+        } else if !matches!(configuration.arm, Arm::Baseline | Arm::Solo) {
             let both = |run: &RunRow| {
                 run.configuration.is_some_and(|at| at == index || planned[at].arm == Arm::Baseline)
             };

@@ -27,7 +27,7 @@ use crate::depth::{Depth, Inputs, sessions};
 use crate::facts::RunFacts;
 use crate::formula::Formula;
 use crate::sheet::{self, Sheet};
-use crate::single_agent::metric_id;
+use crate::writer::metric_id;
 
 /// The version of the document.
 const ANALYSIS_SCHEMA: &str = "tachograph-analysis/1";

@@ -50,6 +50,9 @@ pub struct RunFacts {
     pub conditions_after: Option<(InstantNs, Conditions)>,
     /// As [`AgentFacts::clock_step`], between the harness's own samples.
     pub clock_step: Option<DurationNs>,
+    /// When agents were told to start together, and which of them had waited;
+    /// absent without a barrier.
+    pub released: Option<(InstantNs, Vec<String>)>,
     /// Lines of workers that were not events.
     pub n_noise_lines: u64,
     /// Remarks of the harness on the run's end, by name.
@@ -136,6 +139,24 @@ impl ProcessFacts {
     }
 }
 
+impl AgentFacts {
+    /// Returns the wall time of the agent: from its first stage after the warm-up to
+    /// its end.
+    pub fn wall(&self) -> Option<DurationNs> {
+        self.done?.since(self.began?)
+    }
+
+    /// Returns its calls without those of the warm-up.
+    pub fn counted_calls(&self) -> impl Iterator<Item = &CallFacts> {
+        self.calls.iter().filter(|call| !call.is_warmup())
+    }
+
+    /// Returns the output tokens of its calls that count.
+    pub fn output_tokens(&self) -> u64 {
+        self.counted_calls().map(|call| call.output_tokens).sum()
+    }
+}
+
 impl RunFacts {
     /// Returns the calls that count: those of every agent, warm-up left out.
     pub fn calls(&self) -> impl Iterator<Item = &CallFacts> {
@@ -157,6 +178,11 @@ impl RunFacts {
         let began = self.agents.iter().filter_map(|agent| agent.began).min()?;
         let done: Option<Vec<InstantNs>> = self.agents.iter().map(|agent| agent.done).collect();
         done?.into_iter().max()?.since(began)
+    }
+
+    /// Returns the agent called `name`.
+    pub fn agent(&self, name: &str) -> Option<&AgentFacts> {
+        self.agents.iter().find(|agent| agent.name == name)
     }
 
     /// Returns the output tokens of all calls that count.

@@ -11,6 +11,7 @@
 
 mod analysis;
 mod claim;
+mod concurrency;
 mod contrast;
 mod depth;
 mod detail;
@@ -22,6 +23,7 @@ mod page;
 mod pilot;
 mod render;
 mod report;
+mod sections;
 mod sheet;
 mod single_agent;
 mod summary;
@@ -29,6 +31,7 @@ mod svg;
 mod tables;
 mod validity;
 mod verify;
+mod writer;
 
 pub use analysis::stopping::{PlannedLook, PrimaryValues, SequentialRule};
 pub use analysis::{Analysis, Headline, analyse};
@@ -43,9 +46,9 @@ pub use facts::{
 };
 pub use pilot::{PilotError, PilotPlan, PilotTerms, plan_from_pilot};
 pub use render::{Rendered, render};
-pub use single_agent::metric_id;
 pub use tables::{Parts, tables};
 pub use validity::Status;
 pub use verify::{
     Difference, DifferenceKind, LookFault, NOT_CHECKED, Verification, check_looks, compare, verify,
 };
+pub use writer::metric_id;

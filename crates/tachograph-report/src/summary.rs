@@ -11,7 +11,7 @@ use crate::claim::{Format, Number, Part, Source};
 use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::formula::Formula;
 use crate::report::Report;
-use crate::single_agent::{Writer, arm_name, metric_id, plural};
+use crate::writer::{Writer, arm_name, metric_id, plural};
 
 /// Writes the page of the configuration at position `at`.
 pub(crate) fn write(analysis: &Analysis, at: usize) -> Report {

@@ -9,7 +9,7 @@ use tachograph_model::table::{Column, Table};
 use tachograph_model::units::DurationNs;
 
 use crate::facts::{AgentFacts, CallFacts, RunFacts};
-use crate::single_agent::metric_id;
+use crate::writer::metric_id;
 
 /// Returns the tables `calls` (one row per call, warm-up included) and `runs`, each in
 /// parts of at most `part_rows` rows, one after the other: a million calls as one table

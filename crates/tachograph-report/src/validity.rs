@@ -7,6 +7,7 @@
 
 mod runs;
 mod study;
+mod together;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tachograph_model::plan::{Order, Plan};
 use tachograph_model::run::{Arm, Configuration, RunId};
 use tachograph_model::study::StudyHead;
-use tachograph_stats::MannKendall;
+use tachograph_stats::{Confidence, MannKendall};
 
 use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::analysis::sensitivity::Sensitivity;
@@ -67,10 +68,12 @@ pub(crate) enum Check {
     FailureRates,
     Drift,
     Harness,
+    StartTogether,
+    SolosMeasured,
 }
 
 impl Check {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::PlanDigest,
         Self::Harness,
         Self::ServerIdentity,
@@ -90,8 +93,19 @@ impl Check {
         Self::Resets,
         Self::LevelsIgnored,
         Self::FailureRates,
+        Self::StartTogether,
+        Self::SolosMeasured,
         Self::Drift,
     ];
+
+    /// Returns whether the check is one of the plan's kind of study.
+    pub(crate) fn is_of(self, plan: &Plan) -> bool {
+        match self {
+            Self::StartTogether | Self::SolosMeasured => plan.is_concurrent(),
+            Self::LevelsIgnored => !plan.is_concurrent(),
+            _ => true,
+        }
+    }
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -115,6 +129,8 @@ impl Check {
             Self::FailureRates => "arms fail equally often",
             Self::Drift => "no trend over the study",
             Self::Harness => "measured by a clean release build",
+            Self::StartTogether => "agents began together",
+            Self::SolosMeasured => "each agent is measured alone as well",
         }
     }
 }
@@ -271,7 +287,13 @@ impl Validity {
 
     /// Adds a finding for each tuned arm whose failure interval lies apart from
     /// the baseline's.
-    pub(crate) fn add_failure_rates(&mut self, configurations: &[ConfigurationAnalysis]) {
+    /// Of concurrent configurations, from that of their solo ones.
+    pub(crate) fn add_failure_rates(
+        &mut self,
+        configurations: &[ConfigurationAnalysis],
+        confidence: Confidence,
+    ) {
+        together::failure_rates(self, configurations, confidence);
         let baseline = configurations.iter().find(|each| each.planned.arm == Arm::Baseline);
         let Some(baseline) = baseline.and_then(|baseline| baseline.failures) else { return };
         for configuration in configurations.iter().filter(|each| each.planned.arm != Arm::Baseline)
@@ -303,6 +325,7 @@ pub(crate) fn assess(head: &StudyHead, facts: &[&RunFacts], planned: &[Configura
     let mut validity = Validity::default();
     study::check(&mut validity, head, facts, planned);
     runs::check(&mut validity, head, facts);
+    together::check(&mut validity, &head.plan, facts, planned);
     validity
 }
 

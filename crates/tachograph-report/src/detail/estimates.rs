@@ -72,7 +72,7 @@ pub(super) fn means(topic: &Topic<'_>) -> Sheet {
         let cv = own.clone().and_then(|own| Ok(tachograph_stats::cv_estimate(&own, confidence)?));
         sheet.row(vec![
             Cell::words(&each.planned.id),
-            Cell::words(crate::single_agent::arm_name(each.planned.arm)),
+            Cell::words(crate::writer::arm_name(each.planned.arm)),
             Cell::count(n),
             Cell::found(&own, |own| Cell::number(own.mean())),
             Cell::found(&t, |t| Cell::interval(t.interval)),

@@ -237,6 +237,14 @@ impl CallFacts {
         self.prompt_eval_ms.as_number()
     }
 
+    /// Returns how long the call waited before its prompt was looked at, in
+    /// milliseconds: TTFT less what the server reports for load and prompt. The first
+    /// token and the way over the network are in it, so that only its difference from
+    /// the same call alone is a wait. `None` where the server reports no durations.
+    pub fn wait_ms(&self) -> Option<f64> {
+        Some((self.ttft_ms()? - self.load_ms()? - self.prompt_eval_ms()?).max(0.0))
+    }
+
     /// Returns the prompt tokens, cached ones included.
     pub fn prompt_tokens(&self) -> Option<u64> {
         self.prompt_tokens.as_count()

@@ -38,6 +38,7 @@ pub fn distil(evidence: impl Into<RunEvidence>, plan: &Plan) -> RunFacts {
         conditions_before: None,
         conditions_after: None,
         clock_step: None,
+        released: None,
         n_noise_lines: 0,
         remarks: BTreeMap::new(),
     };
@@ -84,6 +85,9 @@ pub fn distil(evidence: impl Into<RunEvidence>, plan: &Plan) -> RunFacts {
             }
             Event::ProcessExited(process) => {
                 exited.insert(process.agent.clone(), process);
+            }
+            Event::Released(released) => {
+                facts.released = Some((released.start_at_ns, released.agents));
             }
             Event::WorkerNoise(_) => facts.n_noise_lines += 1,
             Event::RunFinished(finished) => facts.remarks = finished.remarks,

@@ -2,13 +2,13 @@
 
 use tachograph_model::plan::Metric;
 
-use super::{Writer, metric_id, with_baseline};
 use crate::analysis::MEASURED_RUNS;
 use crate::claim::{ClaimRef, Format, Number, Source};
 use crate::depth::companions::{Companions, Reading};
 use crate::depth::length::exponentiated;
 use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::formula::Formula;
+use crate::writer::{Writer, metric_id, with_baseline};
 
 pub(super) fn section(writer: &mut Writer<'_>, metric: Metric) {
     if writer.sequential(metric).is_some() {

@@ -3,13 +3,13 @@
 use tachograph_model::plan::Metric;
 use tachograph_stats::{Effect, Verdict};
 
-use super::{Writer, plural};
 use crate::analysis::FACTORIAL_RUNS;
 use crate::analysis::sensitivity::{Factor, LevelPair, effect};
 use crate::claim::{ClaimRef, Format, Number, Source};
 use crate::document::{Align, Block, Prose, Table, cell, code, text};
 use crate::figure;
 use crate::formula::Formula;
+use crate::writer::{Writer, plural};
 
 fn source() -> Source {
     Source::Runs(FACTORIAL_RUNS.to_owned())
@@ -319,7 +319,7 @@ fn other_metrics(writer: &mut Writer<'_>) {
                     row.push(text("–"));
                     continue;
                 };
-                let id = format!("{}@{}", factor.name, super::metric_id(metric));
+                let id = format!("{}@{}", factor.name, crate::writer::metric_id(metric));
                 let line = line(writer, &id, effect);
                 row.push(cell(line.eta).text(" (p ").value(line.p).text(")"));
             }

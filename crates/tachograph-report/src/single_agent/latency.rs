@@ -3,13 +3,13 @@
 use tachograph_model::plan::Metric;
 use tachograph_stats::{QuantileError, QuantileEstimate};
 
-use super::Writer;
 use crate::analysis::configuration::{ConfigurationAnalysis, Pooled, QUANTILES};
 use crate::analysis::{ALL_RUNS, Analysis};
 use crate::claim::{ClaimRef, Format, Number, Part, Source, decimals_for};
 use crate::document::{Align, Prose, Table, cell, code, separated, text};
 use crate::figure;
 use crate::formula::Formula;
+use crate::writer::Writer;
 
 /// One of the pooled quantities.
 #[derive(Clone, Copy)]

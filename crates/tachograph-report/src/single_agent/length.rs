@@ -2,11 +2,11 @@
 
 use tachograph_model::plan::Metric;
 
-use super::{Writer, metric_id, with_baseline};
 use crate::claim::{Format, Number, Source};
 use crate::depth::length::{EqualLength, exponentiated};
 use crate::document::{Align, Prose, Table, cell, code, text};
 use crate::formula::Formula;
+use crate::writer::{Writer, metric_id, with_baseline};
 
 pub(super) fn section(writer: &mut Writer<'_>, metric: Metric) {
     let all = &writer.analysis.depth.equal_length;

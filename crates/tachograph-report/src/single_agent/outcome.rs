@@ -3,7 +3,7 @@
 use tachograph_model::run::Arm;
 use tachograph_stats::{Comparison, ExtremeBound, Verdict};
 
-use super::{Writer, plural, stopping};
+use super::stopping;
 use crate::analysis::comparison::{Compared, Refusal, blocks_needed};
 use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::analysis::{ALL_RUNS, Analysis, MEASURED_RUNS};
@@ -11,6 +11,7 @@ use crate::claim::{Format, Number, Source};
 use crate::document::{Block, Prose, Tone, code, comma_separated, text};
 use crate::formula::Formula;
 use crate::validity::Status;
+use crate::writer::{Writer, plural};
 
 /// The answer to the plan's question, sentence by sentence.
 pub(super) fn summary(writer: &mut Writer<'_>) {

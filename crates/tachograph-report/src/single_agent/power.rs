@@ -2,11 +2,11 @@
 
 use tachograph_model::plan::Metric;
 
-use super::{Writer, with_baseline};
 use crate::claim::{Format, Number, Source};
 use crate::depth::power::Power;
 use crate::document::{Align, Prose, Table, cell, code, text};
 use crate::formula::Formula;
+use crate::writer::{Writer, with_baseline};
 
 pub(super) fn table(writer: &mut Writer<'_>, metric: Metric) {
     let all = &writer.analysis.depth.power;

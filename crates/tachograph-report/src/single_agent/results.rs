@@ -3,13 +3,14 @@
 use tachograph_model::plan::Metric;
 use tachograph_model::run::Arm;
 
-use super::{Writer, stopping, with_baseline};
+use super::stopping;
 use crate::analysis::comparison::Compared;
 use crate::analysis::configuration::{ConfigurationAnalysis, Estimate};
 use crate::claim::{ClaimRef, Format, Number, Part, Source};
 use crate::document::{Align, Block, Prose, Table, cell, code, text};
 use crate::figure;
 use crate::formula::Formula;
+use crate::writer::{Writer, with_baseline};
 
 pub(super) fn section(writer: &mut Writer<'_>) {
     writer.heading("Results");
@@ -115,7 +116,7 @@ fn row(writer: &mut Writer<'_>, metric: Metric, each: &ConfigurationAnalysis) ->
         let family = judged.family_size > 1 || each.planned.arm == Arm::Chimera;
         let (formula, name) =
             if family { (Formula::HolmDifference, "p_holm") } else { (Formula::UnadjustedP, "p") };
-        let id = format!("{}/{id}/{name}", super::metric_id(metric));
+        let id = format!("{}/{id}/{name}", crate::writer::metric_id(metric));
         let source = Source::Runs(with_baseline(each));
         writer.p_value(id, judged.p_difference_adjusted, formula, source)
     });
@@ -266,7 +267,7 @@ fn exploratory(writer: &mut Writer<'_>, metric: Metric) {
             let ratio = writer.ratio(metric, each);
             let n = mean.map_or_else(|| text("–"), |mean| Prose::new().part(mean, Part::N));
             let p = analysis.exploratory.get(&(metric, at)).map(|&p| {
-                let id = format!("{}/{}/p_bh", super::metric_id(metric), each.planned.id);
+                let id = format!("{}/{}/p_bh", crate::writer::metric_id(metric), each.planned.id);
                 let source = Source::Runs(with_baseline(each));
                 writer.p_value(id, p, Formula::BenjaminiHochberg, source)
             });
@@ -317,7 +318,7 @@ pub(super) fn describe(
 ) -> Described {
     let format = writer.metric_format(metric);
     let mut claim = |name: &str, value: f64, formula| {
-        let id = format!("{}/{}/{name}", super::metric_id(metric), each.planned.id);
+        let id = format!("{}/{}/{name}", crate::writer::metric_id(metric), each.planned.id);
         let source = Source::Runs(each.planned.id.to_string());
         let n = (estimate.summary.n as u64, None);
         writer.estimate(id, (value, metric.unit(), format), n, (formula, source))

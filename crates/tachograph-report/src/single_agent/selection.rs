@@ -2,12 +2,12 @@
 
 use tachograph_model::plan::Metric;
 
-use super::{Writer, metric_id, plural};
 use crate::analysis::MEASURED_RUNS;
 use crate::claim::{ClaimRef, Format, Number, Source};
 use crate::depth::selection::{Confirmation, relative};
 use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::formula::Formula;
+use crate::writer::{Writer, metric_id, plural};
 
 fn source() -> Source {
     Source::Runs(MEASURED_RUNS.to_owned())

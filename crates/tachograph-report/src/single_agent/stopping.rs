@@ -6,12 +6,12 @@
 use tachograph_model::plan::stopping::{Rule, Spending};
 use tachograph_model::study::{LookDecision, LookVerdict, Looked};
 
-use super::{Writer, plural};
 use crate::analysis::ALL_RUNS;
 use crate::analysis::stopping::Stopping;
 use crate::claim::{ClaimRef, Format, Number, Source};
 use crate::document::{Align, Block, Prose, Table, Tone, cell, comma_separated, text};
 use crate::formula::Formula;
+use crate::writer::{Writer, plural};
 
 /// More looks than these are folded in HTML, and not listed in a line.
 const LOOKS_SHOWN_MAX: usize = 12;

@@ -1,12 +1,12 @@
 //! Equal spread, and where variation comes from.
 
-use super::Writer;
 use crate::analysis::MEASURED_RUNS;
 use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::claim::{Format, Number, Source, decimals_for};
 use crate::depth::variation::{Components, Nested};
 use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::formula::Formula;
+use crate::writer::Writer;
 
 fn source() -> Source {
     Source::Runs(MEASURED_RUNS.to_owned())

@@ -1,5 +1,7 @@
 //! Checks of single runs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tachograph_model::environment::Conditions;
 use tachograph_model::event::Stage;
 use tachograph_model::plan::{Metric, Plan, PromptCache};
@@ -137,19 +139,31 @@ fn background(validity: &mut Validity, plan: &Plan, facts: &[&RunFacts]) {
             .sum();
         Some((busy - own) / seconds)
     };
-    let known: Vec<(&&RunFacts, f64)> =
-        facts.iter().filter_map(|run| Some((run, foreign(run)?))).collect();
-    let Ok(sample) = Sample::new(&known.iter().map(|(_, load)| *load).collect::<Vec<_>>()) else {
-        return;
-    };
+    // Runs that keep the same servers busy are compared with each other.
+    let mut by_servers: BTreeMap<BTreeSet<&str>, Vec<(&RunFacts, f64)>> = BTreeMap::new();
+    for run in facts {
+        if let Some(load) = foreign(run) {
+            let servers = run.calls().map(|call| &*call.server).collect();
+            by_servers.entry(servers).or_default().push((run, load));
+        }
+    }
+    for (servers, runs) in by_servers {
+        background_of(validity, server_threads(plan, &servers), &runs);
+    }
+}
+
+/// Looks for more load in runs on the same servers, which have so many threads.
+fn background_of(validity: &mut Validity, threads: Option<f64>, runs: &[(&RunFacts, f64)]) {
+    let loads: Vec<f64> = runs.iter().map(|(_, load)| *load).collect();
+    let Ok(sample) = Sample::new(&loads) else { return };
     let typical = sample.median();
-    let (expected, words) = match server_threads(plan) {
+    let (expected, words) = match threads {
         Some(threads) if threads < typical => {
             (threads, "more processors were busy beside the agents than the servers have threads")
         }
         _ => (typical, "more processors were busy beside the agents than in the typical run"),
     };
-    for (run, load) in known {
+    for &(run, load) in runs {
         validity.looked(Check::Background, 1);
         if load > expected + BACKGROUND_EXCESS_MAX {
             validity.found(
@@ -161,9 +175,10 @@ fn background(validity: &mut Validity, plan: &Plan, facts: &[&RunFacts]) {
     }
 }
 
-/// Returns how many processors the servers can keep busy, if all are managed.
-fn server_threads(plan: &Plan) -> Option<f64> {
-    let threads = plan.servers.iter().map(|server| Some(server.managed.as_ref()?.threads));
+/// Returns how many processors the named servers can keep busy, if all are managed.
+fn server_threads(plan: &Plan, names: &BTreeSet<&str>) -> Option<f64> {
+    let named = plan.servers.iter().filter(|server| names.contains(&*server.name));
+    let threads = named.map(|server| Some(server.managed.as_ref()?.threads));
     threads.map(|threads| threads.map(f64::from)).sum()
 }
 

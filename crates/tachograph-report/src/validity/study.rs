@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tachograph_model::digest::Digest;
 use tachograph_model::environment::ServerIdentity;
 use tachograph_model::event::Stage;
 use tachograph_model::options::OptionValue;
@@ -11,7 +12,7 @@ use tachograph_stats::Sample;
 
 use super::{Check, Finding, Status, Validity};
 use crate::claim::Format;
-use crate::facts::{CallFacts, RunFacts};
+use crate::facts::{AgentFacts, CallFacts, RunFacts};
 
 /// How many times faster than its configuration's typical call a prompt may be
 /// evaluated before a hidden cache is suspected.
@@ -29,10 +30,11 @@ pub(super) fn check(
     plan(validity, head);
     harness(validity, head);
     servers(validity, head, facts);
-    inputs(validity, facts);
+    let specs = Specs::of(planned);
+    inputs(validity, facts, &specs);
     stamps(validity, facts);
     collapse(validity, facts);
-    truncation(validity, facts);
+    truncation(validity, facts, &specs);
     contexts(validity, facts, planned);
 }
 
@@ -99,16 +101,31 @@ fn servers(validity: &mut Validity, head: &StudyHead, facts: &[&RunFacts]) {
     }
 }
 
-fn inputs(validity: &mut Validity, facts: &[&RunFacts]) {
-    let files = |run: &RunFacts| -> BTreeMap<String, _> {
-        let agents = run.agents.iter();
-        agents.map(|agent| (agent.name.clone(), agent.files.clone())).collect()
-    };
-    let measured: Vec<&&RunFacts> = facts.iter().filter(|run| run.is_measured()).collect();
-    let Some(first) = measured.first().map(|run| files(run)) else { return };
-    for run in measured {
+/// Which of the plan's agents an agent of a run is.
+struct Specs<'a>(BTreeMap<(&'a ConfigurationId, &'a str), &'a str>);
+
+impl<'a> Specs<'a> {
+    fn of(planned: &'a [Configuration]) -> Self {
+        let placed = planned.iter().flat_map(|each| {
+            each.placements.iter().map(|placed| ((&each.id, &*placed.agent), &*placed.spec))
+        });
+        Self(placed.collect())
+    }
+
+    /// Returns the entry of the agent in a run, or its own name.
+    fn get<'b>(&'b self, run: &'b RunFacts, agent: &'b AgentFacts) -> &'b str {
+        self.0.get(&(&run.id.configuration, &*agent.name)).copied().unwrap_or(&agent.name)
+    }
+}
+
+fn inputs(validity: &mut Validity, facts: &[&RunFacts], specs: &Specs<'_>) {
+    let mut first: BTreeMap<&str, &BTreeMap<String, (u64, Digest)>> = BTreeMap::new();
+    for run in facts.iter().filter(|run| run.is_measured()) {
         validity.looked(Check::Inputs, 1);
-        if files(run) != first {
+        let differs = run.agents.iter().any(|agent| {
+            *first.entry(specs.get(run, agent)).or_insert(&agent.files) != &agent.files
+        });
+        if differs {
             let words = "the run ingested other files than the first measured run";
             validity.found(Finding::on(run, Check::Inputs, Status::Invalid, words));
         }
@@ -136,15 +153,19 @@ fn stamps(validity: &mut Validity, facts: &[&RunFacts]) {
 /// Prompts of one configuration and stage that were evaluated much faster than
 /// is typical there: the server may have had them in a cache it does not show.
 fn collapse(validity: &mut Validity, facts: &[&RunFacts]) {
-    let mut rates: BTreeMap<(&ConfigurationId, Stage), Vec<(&RunFacts, f64)>> = BTreeMap::new();
+    type Rates<'a> = BTreeMap<(&'a ConfigurationId, &'a str, Stage), Vec<(&'a RunFacts, f64)>>;
+    let mut rates: Rates<'_> = BTreeMap::new();
     for &run in facts {
-        let calls = run.calls().filter(|call| call.is_completed());
-        let timed = calls.filter_map(|call| Some((call.stage, call.server_prompt_rate()?)));
-        for (stage, rate) in timed {
-            rates.entry((&run.id.configuration, stage)).or_default().push((run, rate));
+        for agent in &run.agents {
+            let calls = agent.counted_calls().filter(|call| call.is_completed());
+            let timed = calls.filter_map(|call| Some((call.stage, call.server_prompt_rate()?)));
+            for (stage, rate) in timed {
+                let key = (&run.id.configuration, &*agent.name, stage);
+                rates.entry(key).or_default().push((run, rate));
+            }
         }
     }
-    for ((_, stage), calls) in rates {
+    for ((_, _, stage), calls) in rates {
         let values: Vec<f64> = calls.iter().map(|(_, rate)| *rate).collect();
         let Ok(sample) = Sample::new(&values) else { continue };
         let typical = sample.median();
@@ -164,27 +185,27 @@ fn collapse(validity: &mut Validity, facts: &[&RunFacts]) {
     }
 }
 
-/// The analysis prompt is the same in every configuration of a block, so a
+/// An agent's analysis prompt is the same in every configuration of a block, so a
 /// smaller token count means that the server cut it.
-fn truncation(validity: &mut Validity, facts: &[&RunFacts]) {
-    let prompt = |run: &RunFacts| {
-        let calls = run.calls().filter(|call| call.is_completed());
-        calls
-            .filter(|call| call.stage == Stage::Analysis)
-            .filter_map(CallFacts::prompt_tokens)
-            .max()
-    };
-    let mut longest: BTreeMap<u32, u64> = BTreeMap::new();
-    for run in facts {
-        if let Some(tokens) = prompt(run) {
-            let most = longest.entry(run.id.block).or_default();
+fn truncation(validity: &mut Validity, facts: &[&RunFacts], specs: &Specs<'_>) {
+    let mut prompts: Vec<(&RunFacts, &str, u64)> = Vec::new();
+    let mut longest: BTreeMap<(u32, &str), u64> = BTreeMap::new();
+    for &run in facts {
+        for agent in &run.agents {
+            let calls = agent.counted_calls().filter(|call| call.is_completed());
+            let analysis = calls.filter(|call| call.stage == Stage::Analysis);
+            let Some(tokens) = analysis.filter_map(CallFacts::prompt_tokens).max() else {
+                continue;
+            };
+            let spec = specs.get(run, agent);
+            let most = longest.entry((run.id.block, spec)).or_default();
             *most = tokens.max(*most);
+            prompts.push((run, spec, tokens));
         }
     }
-    for run in facts {
-        let Some(tokens) = prompt(run) else { continue };
+    for (run, spec, tokens) in prompts {
         validity.looked(Check::ContextTruncated, 1);
-        let most = longest[&run.id.block];
+        let most = longest[&(run.id.block, spec)];
         if (tokens as f64) < most as f64 * (1.0 - PROMPT_LOSS_MAX) {
             let words = "the server evaluated fewer prompt tokens than for the same prompt in \
                          another configuration: it cut the prompt to its context";
@@ -198,18 +219,28 @@ fn truncation(validity: &mut Validity, facts: &[&RunFacts]) {
 }
 
 fn contexts(validity: &mut Validity, facts: &[&RunFacts], planned: &[Configuration]) {
-    let asked: BTreeMap<&ConfigurationId, i64> = planned
-        .iter()
-        .filter_map(|each| match each.options.get("num_ctx") {
-            Some(OptionValue::Integer(length)) => Some((&each.id, *length)),
-            _ => None,
-        })
-        .collect();
+    /// What the agents of one server ask for.
+    fn asked(configuration: &Configuration) -> BTreeMap<&str, BTreeSet<i64>> {
+        let mut asked: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+        for placement in &configuration.placements {
+            if let Some(OptionValue::Integer(length)) = placement.options.get("num_ctx") {
+                asked.entry(&placement.server).or_default().insert(*length);
+            }
+        }
+        // Agents of one server that ask for different lengths make it load again.
+        asked.retain(|_, lengths| lengths.len() == 1);
+        asked
+    }
+    let asked: BTreeMap<&ConfigurationId, BTreeMap<&str, BTreeSet<i64>>> =
+        planned.iter().map(|each| (&each.id, asked(each))).collect();
     for run in facts {
-        let Some(&asked) = asked.get(&run.id.configuration) else { continue };
-        let lengths = run.servers.values().filter_map(|server| server.context_length);
-        let Some(length) = lengths.max() else { continue };
-        if run.calls().any(CallFacts::is_completed) {
+        let Some(asked) = asked.get(&run.id.configuration) else { continue };
+        for (server, lengths) in asked {
+            let seen = run.servers.get(*server).and_then(|server| server.context_length);
+            let (Some(length), Some(&asked)) = (seen, lengths.first()) else { continue };
+            if !run.calls().any(CallFacts::is_completed) {
+                continue;
+            }
             validity.looked(Check::ContextDiffers, 1);
             if i128::from(length) != i128::from(asked) {
                 let words = "the server's context length is not the one that the plan asks for";

@@ -1,11 +1,11 @@
 //! Resource use of the agents' processes, and where the time of a run goes.
 
-use super::Writer;
 use crate::analysis::configuration::Resource;
 use crate::claim::{Format, decimals_for};
 use crate::document::{Align, Prose, Table, code, text};
+use crate::writer::Writer;
 
-pub(super) fn section(writer: &mut Writer<'_>) {
+pub(crate) fn section(writer: &mut Writer<'_>) {
     writer.heading("Resource use");
     writer.paragraph(text(
         "Of the agent's own process, not of the server. Peak memory is free of the harness's own; \
@@ -39,7 +39,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
                         |estimate| {
                             let id = format!(
                                 "{}/{}/mean",
-                                super::anchor(resource.title()),
+                                crate::writer::anchor(resource.title()),
                                 each.planned.id
                             );
                             let (unit, format) = if *resource == Resource::CpuShare {

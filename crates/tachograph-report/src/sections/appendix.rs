@@ -2,14 +2,15 @@
 
 use tachograph_model::event::{CallStatus, RunOutcome};
 
-use super::{Writer, arm_name, methodology, plural};
+use super::environment;
 use crate::analysis::ALL_RUNS;
 use crate::claim::{Format, Number, Source};
 use crate::document::{Align, Block, Prose, Table, cell, code, text};
 use crate::facts::Degeneracy;
 use crate::formula::Formula;
+use crate::writer::{Writer, arm_name, plural};
 
-pub(super) fn verification(writer: &mut Writer<'_>) {
+pub(crate) fn verification(writer: &mut Writer<'_>) {
     writer.heading("How to verify");
     writer.paragraph(
         Prose::new()
@@ -35,7 +36,7 @@ pub(super) fn verification(writer: &mut Writer<'_>) {
     ));
 }
 
-pub(super) fn configurations(writer: &mut Writer<'_>) {
+pub(crate) fn configurations(writer: &mut Writer<'_>) {
     writer.heading("Appendix: configurations");
     let rows = writer
         .analysis
@@ -54,7 +55,7 @@ pub(super) fn configurations(writer: &mut Writer<'_>) {
             vec![
                 code(id),
                 text(arm_name(each.planned.arm)),
-                methodology::options(&each.planned.options),
+                environment::options(&each.planned.options),
                 Prose::new().value(sealed),
                 Prose::new().value(measured),
                 cell(cached),
@@ -75,7 +76,7 @@ pub(super) fn configurations(writer: &mut Writer<'_>) {
     });
 }
 
-pub(super) fn failures(writer: &mut Writer<'_>) {
+pub(crate) fn failures(writer: &mut Writer<'_>) {
     writer.heading("Failed calls");
     let analysis = writer.analysis;
     statuses(writer);
@@ -185,7 +186,7 @@ fn degenerate(writer: &mut Writer<'_>) {
             let mut row = vec![code(id)];
             for kind in Degeneracy::ALL {
                 let count = each.degenerate.get(&kind).copied().unwrap_or_default();
-                let name = format!("degenerate/{id}/{}", super::anchor(kind.title()));
+                let name = format!("degenerate/{id}/{}", crate::writer::anchor(kind.title()));
                 let claim = writer.count(name, count, Source::Runs(id.to_string()));
                 row.push(Prose::new().value(claim));
             }
@@ -199,7 +200,7 @@ fn degenerate(writer: &mut Writer<'_>) {
     });
 }
 
-pub(super) fn runs(writer: &mut Writer<'_>) {
+pub(crate) fn runs(writer: &mut Writer<'_>) {
     writer.heading("Appendix: runs");
     let analysis = writer.analysis;
     let metric = analysis.plan.primary.metric;
@@ -210,7 +211,7 @@ pub(super) fn runs(writer: &mut Writer<'_>) {
         .map(|run| {
             let source = || Source::Runs(run.id.configuration.to_string());
             let value = run.metrics.get(&metric).map(|value| {
-                let id = format!("run/{}/{}", run.id, super::metric_id(metric));
+                let id = format!("run/{}/{}", run.id, crate::writer::metric_id(metric));
                 let value = (Number::Real(*value), metric.unit(), format);
                 writer.claim(id, value, Formula::RunMean, source())
             });
@@ -265,7 +266,7 @@ pub(super) fn runs(writer: &mut Writer<'_>) {
     writer.push(Block::Details(summary, vec![Block::Table(table)]));
 }
 
-pub(super) fn files(writer: &mut Writer<'_>) {
+pub(crate) fn files(writer: &mut Writer<'_>) {
     writer.heading("Appendix: files ingested");
     let analysis = writer.analysis;
     if analysis.input_files.is_empty() {
@@ -302,7 +303,7 @@ pub(super) fn files(writer: &mut Writer<'_>) {
     writer.list(skipped.collect());
 }
 
-pub(super) fn provenance(writer: &mut Writer<'_>) {
+pub(crate) fn provenance(writer: &mut Writer<'_>) {
     writer.heading("Appendix: provenance");
     let analysis = writer.analysis;
     let mut items = vec![
@@ -338,7 +339,7 @@ pub(super) fn provenance(writer: &mut Writer<'_>) {
     writer.list(items);
 }
 
-pub(super) fn glossary(writer: &mut Writer<'_>) {
+pub(crate) fn glossary(writer: &mut Writer<'_>) {
     writer.heading("Formulas");
     let used = Formula::used(writer.claims());
     let rows =

@@ -1,16 +1,16 @@
 //! Neighbours that resemble each other, changes of level, the steady part.
 
-use super::{Writer, plural};
 use crate::analysis::MEASURED_RUNS;
 use crate::claim::{Format, Number, Source};
 use crate::document::{Align, Prose, Table, code, text};
 use crate::formula::Formula;
+use crate::writer::{Writer, plural};
 
 fn source() -> Source {
     Source::Runs(MEASURED_RUNS.to_owned())
 }
 
-pub(super) fn section(writer: &mut Writer<'_>) {
+pub(crate) fn section(writer: &mut Writer<'_>) {
     neighbours(writer);
     changes(writer);
 }

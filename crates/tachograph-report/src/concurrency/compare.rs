@@ -1,0 +1,192 @@
+//! Verdicts: each agent against itself alone, each run against its work one after
+//! the other, topologies and numbers of agents against each other.
+//!
+//! Owns: which comparisons form a family. There are four, each with the plan's alpha
+//! to itself: slowdowns (the primary one), whether running together pays,
+//! topologies, and steps in the number of agents.
+
+use std::collections::BTreeMap;
+
+use tachograph_model::run::{Arm, Configuration};
+use tachograph_stats::{
+    Comparison, DecisionRule, Direction, Pairs, PairsError, Verdict, compare_family,
+};
+
+use super::by_block;
+use super::estimate::{Contention, TogetherAnalysis, pairs};
+use super::group::Series;
+use super::observe::Observed;
+use crate::analysis::comparison::{Compared, Refusal};
+
+/// Two topologies that carry the same agents with the same options.
+#[derive(Debug, Clone)]
+pub(crate) struct Pairing {
+    /// Positions of the two configurations in the plan.
+    pub(crate) first: usize,
+    pub(crate) second: usize,
+    /// The second's makespan against the first's: less is better.
+    pub(crate) makespan: Compared,
+}
+
+/// From a number of agents to the next larger one of a series.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// Position of the series.
+    pub(crate) series: usize,
+    /// Numbers of agents.
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// True speed-up with more agents against with fewer: more is better.
+    pub(crate) speedup: Compared,
+}
+
+/// Judges a family whose members may lack data.
+fn family(members: Vec<Option<Pairs>>, rule: &DecisionRule) -> Vec<Compared> {
+    let none = || Compared::Refused(Refusal::TooFewBlocks(0));
+    let usable = |pairs: &Pairs| compare_family(std::slice::from_ref(pairs), rule);
+    let mut found: Vec<Compared> = Vec::with_capacity(members.len());
+    let (mut places, mut judged) = (Vec::new(), Vec::new());
+    for (at, member) in members.into_iter().enumerate() {
+        found.push(match member {
+            None => none(),
+            Some(pairs) => match usable(&pairs) {
+                Ok(_) => {
+                    places.push(at);
+                    judged.push(pairs);
+                    none()
+                }
+                Err(error) => Compared::Refused(refusal(error.source)),
+            },
+        });
+    }
+    // Each member was judged alone before, so the family cannot be refused.
+    let all: Vec<Comparison> = compare_family(&judged, rule).unwrap_or_default();
+    for (at, comparison) in places.into_iter().zip(all) {
+        found[at] = Compared::Judged(comparison);
+    }
+    found
+}
+
+fn refusal(error: PairsError) -> Refusal {
+    Refusal::of(error)
+}
+
+/// Adds verdicts to every concurrent configuration.
+pub(crate) fn judge(together: &mut [TogetherAnalysis], observed: &[Observed], rule: &DecisionRule) {
+    let rule = DecisionRule { direction: Direction::LowerIsBetter, ..*rule };
+    let runs: Vec<Vec<&Observed>> = together
+        .iter()
+        .map(|each| by_block(observed, each.configuration).into_values().collect())
+        .collect();
+    let slowdown = |run: &Observed, index: usize| {
+        let agent = &run.agents[index];
+        (agent.together.wall_s, agent.alone.wall_s)
+    };
+    let members = together.iter().zip(&runs).flat_map(|(each, runs)| {
+        (0..each.n_agents).map(move |index| pairs(runs, |run| slowdown(run, index)))
+    });
+    let mut slowdowns = family(members.collect(), &rule).into_iter();
+    let members = runs.iter().map(|runs| pairs(runs, |run| (run.makespan_s, run.alone_s())));
+    let mut pays = family(members.collect(), &rule).into_iter();
+    for each in together {
+        for agent in &mut each.agents {
+            agent.slowdown = slowdowns.next();
+        }
+        each.pays = pays.next();
+        each.contention = contention(each);
+    }
+}
+
+fn contention(each: &TogetherAnalysis) -> Contention {
+    let verdicts: Vec<Verdict> = each
+        .agents
+        .iter()
+        .filter_map(|agent| crate::analysis::judged(agent.slowdown.as_ref()))
+        .map(|judged| judged.verdict)
+        .collect();
+    if verdicts.contains(&Verdict::Worse) {
+        Contention::Shown
+    } else if verdicts.is_empty() {
+        Contention::NotJudged
+    } else if verdicts.len() < each.n_agents || verdicts.contains(&Verdict::Inconclusive) {
+        Contention::Open
+    } else {
+        Contention::Absent
+    }
+}
+
+/// Compares configurations that differ in nothing but their topology.
+pub(crate) fn pairings(
+    planned: &[Configuration],
+    observed: &[Observed],
+    rule: &DecisionRule,
+) -> Vec<Pairing> {
+    let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (at, configuration) in planned.iter().enumerate() {
+        let Some(together) = &configuration.together else { continue };
+        let agents: Vec<&str> = configuration.placements.iter().map(|each| &*each.agent).collect();
+        let key = (&together.phase, together.scenario, &together.levels, agents);
+        alike.entry(key).or_default().push(at);
+    }
+    let couples: Vec<(usize, usize)> = alike
+        .into_values()
+        .flat_map(|all| {
+            let later = all.clone();
+            let couple = move |(at, first): (usize, usize)| {
+                later[at + 1..].iter().map(move |&second| (first, second)).collect::<Vec<_>>()
+            };
+            all.into_iter().enumerate().flat_map(couple)
+        })
+        .collect();
+    let members = couples.iter().map(|&(first, second)| {
+        let (first, second) = (by_block(observed, first), by_block(observed, second));
+        let both = first.iter().filter_map(|(block, first)| {
+            Some(tachograph_stats::Pair {
+                treatment: second.get(block)?.makespan_s,
+                baseline: first.makespan_s,
+            })
+        });
+        Pairs::new(&both.collect::<Vec<_>>()).ok()
+    });
+    let rule = DecisionRule { direction: Direction::LowerIsBetter, ..*rule };
+    let found = family(members.collect(), &rule);
+    couples
+        .iter()
+        .zip(found)
+        .map(|(&(first, second), makespan)| Pairing { first, second, makespan })
+        .collect()
+}
+
+/// Compares each number of agents of a series with the one before it.
+pub(crate) fn steps(series: &[Series], observed: &[Observed], rule: &DecisionRule) -> Vec<Step> {
+    let mut places = Vec::new();
+    let mut members = Vec::new();
+    for (at, series) in series.iter().enumerate() {
+        for couple in series.points.windows(2) {
+            let (fewer, more) = (couple[0], couple[1]);
+            places.push((at, fewer.0, more.0));
+            let runs = |at: Option<usize>| at.map(|at| by_block(observed, at));
+            let (with_fewer, with_more) = (runs(fewer.1), runs(more.1).unwrap_or_default());
+            let both = with_more.values().filter_map(|run| {
+                let before = match &with_fewer {
+                    Some(runs) => runs.get(&run.run.block)?.speedup(),
+                    // One agent alone has a speed-up of one by definition.
+                    None => 1.0,
+                };
+                Some(tachograph_stats::Pair { treatment: run.speedup(), baseline: before })
+            });
+            members.push(Pairs::new(&both.collect::<Vec<_>>()).ok());
+        }
+    }
+    let rule = DecisionRule { direction: Direction::HigherIsBetter, ..*rule };
+    places
+        .into_iter()
+        .zip(family(members, &rule))
+        .map(|((series, from, to), speedup)| Step { series, from, to, speedup })
+        .collect()
+}
+
+/// Returns whether the configuration runs agents at once.
+pub(crate) fn is_together(configuration: &Configuration) -> bool {
+    configuration.arm == Arm::Concurrent
+}
