@@ -7,21 +7,22 @@
 //! Does not: write to sockets; the send log tells how late each write was.
 
 pub(crate) mod config;
+mod script;
 mod words;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use hyper::StatusCode;
 use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 
 use self::config::{Effect, Fault, SimulatedConfig, TOKENS_MAX};
+use self::script::{Progress, Script, Step};
 use self::words::{Draws, Words, mix, prompt_tokens};
 use crate::engine::{QueueSizes, Start};
 use crate::hex::hex;
-use crate::job::{ApiError, Cut, DoneReason, Failure, Generated, Job, Piece, Prompt};
+use crate::job::{ApiError, DoneReason, Failure, Generated, Job, Piece, Prompt};
 use crate::model_card::ModelCard;
 use crate::options::LoadSettings;
 use crate::output::Output;
@@ -49,26 +50,6 @@ pub(crate) struct SimulatedRunner {
     pub(crate) settings: LoadSettings,
     /// Token hashes of the prompts that its slots hold, latest last.
     cached: Mutex<Vec<Vec<u64>>>,
-}
-
-/// What is decided about a request before its first piece.
-#[derive(Debug)]
-struct Script {
-    prompt_tokens: u64,
-    cached_tokens: u64,
-    prompt_ns: u64,
-    token_ns: u64,
-    thinking_tokens: u64,
-    output_tokens: u64,
-    reason: DoneReason,
-    words: Words,
-    jitter: Draws,
-    jitter_ns: u64,
-    tokens_per_chunk: u32,
-    final_delay_ns: u64,
-    fault: Option<(Fault, u32)>,
-    /// Texts that end the answer before them.
-    stops: Vec<String>,
 }
 
 impl Simulated {
@@ -167,31 +148,48 @@ impl Simulated {
         output: &mut Output,
     ) -> Result<Generated, Failure> {
         let mut script = self.script(runner, job)?;
-        let prompt_end_ns = start.start_ns.saturating_add(script.prompt_ns);
-        let mut play = Play { pacer: &self.pacer, output, shift_ns: 0, chunks: 0 };
-        if !matches!(script.fault, Some((_, 0))) {
-            self.pacer.sleep_until(prompt_end_ns).await;
-            play.output.role(Some(prompt_end_ns)).await?;
+        let prompt_ns = script.prompt_ns;
+        let due_ns = |service_ns: u64| start.start_ns.saturating_add(service_ns);
+        if !script.fails_first() {
+            self.pacer.sleep_until(due_ns(prompt_ns)).await;
+            output.role(Some(due_ns(prompt_ns))).await?;
         }
-        let last_ns = play.pieces(&mut script, prompt_end_ns).await?;
-        let deadline_ns = last_ns.saturating_add(script.final_delay_ns);
-        self.pacer.sleep_until(deadline_ns).await;
-        let output_tokens = script.output_tokens.saturating_add(script.thinking_tokens);
-        let usage_skew = match script.fault {
-            Some((Fault::WrongUsage { delta }, _)) => delta,
-            _ => 0,
+        let deadline_ns = loop {
+            match script.next_step() {
+                Step::Piece { at_ns, text, thinking, tokens } => {
+                    self.pacer.sleep_until(due_ns(at_ns)).await;
+                    let deadline_ns = Some(due_ns(at_ns));
+                    if !text.is_empty() {
+                        output.piece(Piece { text, thinking, tokens, deadline_ns }).await?;
+                    }
+                }
+                Step::Malformed { at_ns } => {
+                    self.pacer.sleep_until(due_ns(at_ns)).await;
+                    output.malformed(Some(due_ns(at_ns))).await?;
+                }
+                Step::Fail { at_ns, failure } => {
+                    self.pacer.sleep_until(due_ns(at_ns)).await;
+                    return Err(failure);
+                }
+                // The task ends when the client leaves.
+                Step::Silence => std::future::pending().await,
+                Step::End { at_ns } => {
+                    self.pacer.sleep_until(due_ns(at_ns)).await;
+                    break due_ns(at_ns);
+                }
+            }
         };
         Ok(Generated {
             reason: script.reason,
             prompt_tokens: script.prompt_tokens,
             cached_tokens: script.cached_tokens,
-            prompt_ns: script.prompt_ns,
-            output_tokens,
-            eval_ns: output_tokens.saturating_mul(script.token_ns),
+            prompt_ns,
+            output_tokens: script.tokens(),
+            eval_ns: script.output_ns(),
             context: Vec::new(),
             deadline_ns: Some(deadline_ns),
             queue_ns: start.start_ns.saturating_sub(start.ready_ns),
-            usage_skew,
+            usage_skew: script.usage_skew,
         })
     }
 
@@ -239,6 +237,8 @@ impl Simulated {
             final_delay_ns: config.final_delay_ns,
             fault,
             stops: job.options.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+            usage_skew: 0,
+            progress: Progress::default(),
         })
     }
 
@@ -285,136 +285,6 @@ impl SimulatedRunner {
         }
         cached.push(tokens.to_vec());
         u64::try_from(length).unwrap_or(0)
-    }
-}
-
-impl Script {
-    /// Returns the next `tokens` tokens after the first `sent`.
-    fn text(&mut self, thinking: bool, sent: u64, tokens: u64) -> String {
-        let mut text = String::new();
-        for index in 0..tokens {
-            if thinking {
-                text.push_str(if sent + index == 0 { "Hmm" } else { " hmm" });
-            } else {
-                text.push_str(&self.words.next_token());
-            }
-        }
-        text
-    }
-
-    /// Cuts `text` where a stop text begins, if one is complete with it.
-    ///
-    /// What was sent before stays sent: a stop text that began in an earlier
-    /// chunk leaves its beginning with the client.
-    fn stop(&self, said: &mut String, text: &mut String) -> bool {
-        if self.stops.is_empty() {
-            return false;
-        }
-        let before = said.len();
-        said.push_str(text);
-        let longest = self.stops.iter().map(String::len).max().unwrap_or(0);
-        let start = said.floor_char_boundary(before.saturating_sub(longest));
-        let found = |stop: &String| said[start..].find(stop.as_str()).map(|at| start + at);
-        let first = self.stops.iter().filter_map(found).min();
-        if let Some(position) = first {
-            text.truncate(position.saturating_sub(before));
-        }
-        first.is_some()
-    }
-}
-
-/// The passage of one script to its client.
-struct Play<'a> {
-    pacer: &'a Pacer,
-    output: &'a mut Output,
-    /// Added to every deadline after a stall.
-    shift_ns: u64,
-    chunks: u32,
-}
-
-impl Play<'_> {
-    /// Sends every piece when it is due; returns when the last one was.
-    async fn pieces(&mut self, script: &mut Script, begin_ns: u64) -> Result<u64, Failure> {
-        let total = script.thinking_tokens.saturating_add(script.output_tokens);
-        let mut sent = 0_u64;
-        let mut last_ns = begin_ns;
-        let mut fault = script.fault.take();
-        let mut said = String::new();
-        while sent < total {
-            let thinking = sent < script.thinking_tokens;
-            let phase_end = if thinking { script.thinking_tokens } else { total };
-            let tokens = u64::from(script.tokens_per_chunk).min(phase_end - sent);
-            let mut text = script.text(thinking, sent, tokens);
-            let stopped = !thinking && script.stop(&mut said, &mut text);
-            sent += tokens;
-            let due = begin_ns
-                .saturating_add(sent.saturating_mul(script.token_ns))
-                .saturating_add(script.jitter.up_to(script.jitter_ns));
-            self.strike(&mut fault, script, due).await?;
-            let deadline_ns = due.saturating_add(self.shift_ns).max(last_ns);
-            last_ns = deadline_ns;
-            self.pacer.sleep_until(deadline_ns).await;
-            let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
-            let piece = Piece { text, thinking, tokens, deadline_ns: Some(deadline_ns) };
-            if !piece.text.is_empty() {
-                self.output.piece(piece).await?;
-                self.chunks = self.chunks.saturating_add(1);
-            }
-            if stopped {
-                script.output_tokens = sent.saturating_sub(script.thinking_tokens);
-                script.reason = DoneReason::Stop;
-                break;
-            }
-        }
-        // A fault planned for later than the last chunk strikes before the
-        // final record.
-        if let Some((_, after)) = &mut fault {
-            *after = self.chunks;
-        }
-        self.strike(&mut fault, script, last_ns).await?;
-        Ok(last_ns.saturating_add(if last_ns == begin_ns { self.shift_ns } else { 0 }))
-    }
-
-    /// Lets the fault happen if its place has come.
-    async fn strike(
-        &mut self,
-        fault: &mut Option<(Fault, u32)>,
-        script: &mut Script,
-        due_ns: u64,
-    ) -> Result<(), Failure> {
-        if fault.as_ref().is_none_or(|(_, after)| *after > self.chunks) {
-            return Ok(());
-        }
-        let Some((fault, after)) = fault.take() else {
-            return Ok(());
-        };
-        match fault {
-            Fault::WrongUsage { .. } => {
-                script.fault = Some((fault, after));
-                return Ok(());
-            }
-            Fault::Stall { for_ns: Some(for_ns) } => {
-                self.shift_ns = self.shift_ns.saturating_add(for_ns);
-                return Ok(());
-            }
-            // The task ends when the client leaves.
-            Fault::Stall { for_ns: None } => std::future::pending().await,
-            _ => {}
-        }
-        self.pacer.sleep_until(due_ns.saturating_add(self.shift_ns)).await;
-        match fault {
-            Fault::Drop => Err(Failure::Cut(Cut::Drop)),
-            Fault::Reset => Err(Failure::Cut(Cut::Reset)),
-            Fault::Truncate => Err(Failure::Cut(Cut::CleanEnd)),
-            Fault::Error { message } => Err(ApiError::internal(message).into()),
-            Fault::HttpStatus { status, message } => {
-                let status =
-                    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Err(ApiError::new(status, message).into())
-            }
-            Fault::Malformed => self.output.malformed(Some(due_ns)).await,
-            Fault::WrongUsage { .. } | Fault::Stall { .. } => Ok(()),
-        }
     }
 }
 

@@ -120,7 +120,7 @@ const ADVICE: [&str; 8] =
     ["measure", "repeat", "raise", "lower", "pin", "report", "separate", "verify"];
 
 /// Produces the answer's tokens one by one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Words {
     draws: Draws,
     /// Tokens made but not yet taken, last first.
