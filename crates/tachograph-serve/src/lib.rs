@@ -67,5 +67,7 @@ pub use server::{
     EngineConfig, ReadyEngine, ReadyLine, RunningServer, ServeConfig, ServeError, SimulatedServer,
     VERSION, ready_line, serve, start,
 };
-pub use simulated::config::{Effect, Fault, FaultRule, SimulatedConfig, SimulatedConfigError};
+pub use simulated::config::{
+    Capacity, Effect, Fault, FaultRule, SimulatedConfig, SimulatedConfigError,
+};
 pub use sys::monotonic_ns;

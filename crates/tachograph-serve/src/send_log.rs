@@ -84,7 +84,8 @@ pub struct RequestRecord {
     pub received_ns: u64,
     /// From then to the model being ready, in nanoseconds.
     pub load_ns: u64,
-    /// Wait for a free slot, in nanoseconds.
+    /// Wait for a free slot, in nanoseconds. Where requests share a capacity it
+    /// ends when the request counts among those in service.
     pub queue_ns: u64,
     /// Time spent on the prompt, in nanoseconds.
     pub prompt_ns: u64,

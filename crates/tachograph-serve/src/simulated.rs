@@ -6,12 +6,14 @@
 //!
 //! Does not: write to sockets; the send log tells how late each write was.
 
+mod capacity;
 pub(crate) mod config;
 mod script;
+mod seat;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, json};
@@ -19,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use self::config::{Effect, Fault, SimulatedConfig, TOKENS_MAX};
 use self::script::{Progress, Script, Step};
+use self::seat::{Pool, Seat};
 use self::words::{Draws, Words, mix, prompt_tokens};
 use crate::engine::{QueueSizes, Start};
 use crate::hex::hex;
@@ -39,6 +42,8 @@ pub(crate) struct Simulated {
 #[derive(Debug)]
 struct State {
     config: SimulatedConfig,
+    /// What all answers share; absent where they are independent.
+    pool: Option<Arc<Pool>>,
     requests: u64,
     /// Requests seen and strikes made, by position of the rule.
     rules: BTreeMap<usize, (u64, u64)>,
@@ -54,7 +59,8 @@ pub(crate) struct SimulatedRunner {
 
 impl Simulated {
     pub(crate) fn new(config: SimulatedConfig, pacer: Pacer) -> Self {
-        let state = State { config, requests: 0, rules: BTreeMap::new() };
+        let pool = Pool::of(&config);
+        let state = State { config, pool, requests: 0, rules: BTreeMap::new() };
         Self { pacer, state: Mutex::new(state) }
     }
 
@@ -62,10 +68,15 @@ impl Simulated {
         self.state().config.clone()
     }
 
-    /// Replaces the configuration; requests under way keep what they have.
+    /// Replaces the configuration; requests under way keep what they have, and
+    /// share with later ones only if the capacity stays as it is.
     pub(crate) fn set_config(&self, config: SimulatedConfig) {
         let mut state = self.state();
         state.rules.clear();
+        let capacity = |config: &SimulatedConfig| (config.capacity, config.slowdown_per_stream);
+        if capacity(&state.config) != capacity(&config) {
+            state.pool = Pool::of(&config);
+        }
         state.config = config;
     }
 
@@ -148,49 +159,55 @@ impl Simulated {
         output: &mut Output,
     ) -> Result<Generated, Failure> {
         let mut script = self.script(runner, job)?;
-        let prompt_ns = script.prompt_ns;
-        let due_ns = |service_ns: u64| start.start_ns.saturating_add(service_ns);
+        let mut seat = self.seat(&script, start.start_ns);
         if !script.fails_first() {
-            self.pacer.sleep_until(due_ns(prompt_ns)).await;
-            output.role(Some(due_ns(prompt_ns))).await?;
+            let deadline_ns = seat.reach(script.prompt_ns).await;
+            output.role(Some(deadline_ns)).await?;
         }
         let deadline_ns = loop {
             match script.next_step() {
                 Step::Piece { at_ns, text, thinking, tokens } => {
-                    self.pacer.sleep_until(due_ns(at_ns)).await;
-                    let deadline_ns = Some(due_ns(at_ns));
+                    let deadline_ns = Some(seat.reach(at_ns).await);
                     if !text.is_empty() {
                         output.piece(Piece { text, thinking, tokens, deadline_ns }).await?;
                     }
                 }
                 Step::Malformed { at_ns } => {
-                    self.pacer.sleep_until(due_ns(at_ns)).await;
-                    output.malformed(Some(due_ns(at_ns))).await?;
+                    let deadline_ns = Some(seat.reach(at_ns).await);
+                    output.malformed(deadline_ns).await?;
                 }
                 Step::Fail { at_ns, failure } => {
-                    self.pacer.sleep_until(due_ns(at_ns)).await;
+                    seat.reach(at_ns).await;
                     return Err(failure);
                 }
                 // The task ends when the client leaves.
                 Step::Silence => std::future::pending().await,
-                Step::End { at_ns } => {
-                    self.pacer.sleep_until(due_ns(at_ns)).await;
-                    break due_ns(at_ns);
-                }
+                Step::End { at_ns } => break seat.reach(at_ns).await,
             }
         };
+        let prompt_ns = script.prompt_ns;
+        let output_ns = prompt_ns.saturating_add(script.output_ns());
         Ok(Generated {
             reason: script.reason,
             prompt_tokens: script.prompt_tokens,
             cached_tokens: script.cached_tokens,
-            prompt_ns,
+            prompt_ns: seat.time_between_ns(0, prompt_ns),
             output_tokens: script.tokens(),
-            eval_ns: script.output_ns(),
+            eval_ns: seat.time_between_ns(prompt_ns, output_ns),
             context: Vec::new(),
             deadline_ns: Some(deadline_ns),
-            queue_ns: start.start_ns.saturating_sub(start.ready_ns),
+            queue_ns: seat.begin_ns().saturating_sub(start.ready_ns),
             usage_skew: script.usage_skew,
         })
+    }
+
+    /// Takes a place for an answer whose model and slot were there at `start_ns`.
+    fn seat(&self, script: &Script, start_ns: u64) -> Seat<'_> {
+        let pool = self.state().pool.clone();
+        match pool {
+            Some(pool) => Seat::among(&pool, &self.pacer, start_ns, script.length_ns()),
+            None => Seat::alone(&self.pacer, start_ns),
+        }
     }
 
     /// Decides everything about a request.

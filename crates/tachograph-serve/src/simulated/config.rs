@@ -51,6 +51,12 @@ pub struct SimulatedConfig {
     pub num_parallel: usize,
     /// Requests that may wait.
     pub max_queue: usize,
+    /// How requests that are served at the same time slow each other down.
+    pub capacity: Capacity,
+    /// With [`Capacity::Slowdown`], the time that each further request in
+    /// service costs, as a fraction of the time that one alone takes. From 0 to
+    /// 1000000; 1.0 makes two requests exactly twice as slow as one.
+    pub slowdown_per_stream: f64,
     /// Whether the tokens that a prompt shares with one before it are free.
     pub prompt_cache: bool,
     /// Context length of a request that asks for none.
@@ -82,12 +88,38 @@ impl Default for SimulatedConfig {
             thinking_tokens: 0,
             num_parallel: 1,
             max_queue: 512,
+            capacity: Capacity::Independent,
+            slowdown_per_stream: 0.25,
             prompt_cache: true,
             num_ctx: 4096,
             effects: Vec::new(),
             faults: Vec::new(),
         }
     }
+}
+
+/// How requests that are served at the same time slow each other down.
+///
+/// A request counts from the start of its prompt until its final record is due,
+/// or until its client leaves or a fault cuts its answer; one that waits for a
+/// slot does not count. All of the service is slowed: prompt, output, the final
+/// delay, jitter and a stall for a time. Loading is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capacity {
+    /// Not at all: each has the configured speed.
+    Independent,
+    /// One request's speed is divided equally: with `n` in service each
+    /// progresses at `1 / n` of the configured speed.
+    ///
+    /// # Source
+    ///
+    /// Egalitarian processor sharing: Kleinrock (1976), *Queueing Systems*,
+    /// volume 2, section 4.4.
+    Shared,
+    /// With `n` in service each progresses at
+    /// `1 / (1 + slowdown_per_stream * (n - 1))` of the configured speed.
+    Slowdown,
 }
 
 /// A change of speed when an option has a certain level.
@@ -221,6 +253,10 @@ impl SimulatedConfig {
         if !(0.0..1.0).contains(&self.request_noise_fraction) {
             let value = self.request_noise_fraction.to_string();
             return fail("request_noise_fraction", value, "at least 0 and below 1");
+        }
+        if !(0.0..=1e6).contains(&self.slowdown_per_stream) {
+            let value = self.slowdown_per_stream.to_string();
+            return fail("slowdown_per_stream", value, "from 0 to 1000000");
         }
         for effect in &self.effects {
             let scales = [effect.output_scale, effect.prompt_scale];

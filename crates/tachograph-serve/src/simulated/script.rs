@@ -49,6 +49,8 @@ pub(super) struct Progress {
     shift_ns: u64,
     /// The piece that waits while a fault strikes before it.
     held: Option<Planned>,
+    /// Whether any text will do.
+    mute: bool,
 }
 
 /// A piece before stalls and the piece before it are looked at.
@@ -89,6 +91,20 @@ impl Script {
     /// Service that the tokens take, without jitter and stalls.
     pub(super) fn output_ns(&self) -> u64 {
         self.tokens().saturating_mul(self.token_ns)
+    }
+
+    /// Service that the whole answer takes, until a fault cuts it or to the final
+    /// record; absent if only the client can end it.
+    pub(super) fn length_ns(&self) -> Option<u64> {
+        let mut rehearsal = self.clone();
+        rehearsal.progress.mute = rehearsal.stops.is_empty();
+        loop {
+            match rehearsal.next_step() {
+                Step::Piece { .. } | Step::Malformed { .. } => {}
+                Step::Fail { at_ns, .. } | Step::End { at_ns } => return Some(at_ns),
+                Step::Silence => return None,
+            }
+        }
     }
 
     /// Returns what comes next; after a step that ends the answer, nothing may.
@@ -152,6 +168,9 @@ impl Script {
 
     /// Returns the next `tokens` tokens after the first `sent`.
     fn text(&mut self, thinking: bool, sent: u64, tokens: u64) -> String {
+        if self.progress.mute {
+            return "x".to_owned();
+        }
         let mut text = String::new();
         for index in 0..tokens {
             if thinking {
