@@ -5,6 +5,7 @@
     reason = "these are tests and what they share"
 )]
 
+mod capacity;
 mod faults;
 mod garbage;
 mod http;
