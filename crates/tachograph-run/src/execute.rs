@@ -15,10 +15,12 @@
 //!
 //! Does not: know the study's folder, or judge what was measured.
 
+mod barrier;
 mod interrupt;
 mod lines;
 mod process;
 mod servers;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,18 +29,18 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tachograph_model::event::{
-    ConditionsSample, Done, EVENT_SCHEMA, Event, HARNESS, ProcessEnd, Recorded, Released,
-    RunFinished, RunOutcome, RunStarted, Stage, WorkerNoise, WorkflowOutcome,
+    ConditionsSample, Done, EVENT_SCHEMA, Event, HARNESS, ProcessEnd, Recorded, RunFinished,
+    RunOutcome, RunStarted, Stage, WorkerNoise, WorkflowOutcome,
 };
-use tachograph_model::plan::{Plan, PromptCache, Timeouts};
-use tachograph_model::run::{Placement, Run};
-use tachograph_model::task::{PROTOCOL, ServerTask, Start, Task};
+use tachograph_model::plan::{Plan, Timeouts};
+use tachograph_model::run::Run;
+use tachograph_model::task::Task;
 use tachograph_model::units::{DurationNs, InstantNs};
 
+use self::barrier::AtBarrier;
 pub use self::interrupt::{Interrupt, InterruptLevel};
 use self::process::{AgentProcess, Ears, Ended, Message};
 pub use self::servers::ServerControl;
-use crate::agent::prompts;
 use crate::clock;
 use crate::sensors::Sensors;
 
@@ -48,12 +50,6 @@ const FOREIGN_CALLS: u32 = 10;
 
 /// What a worker may take beside its calls.
 const SLACK: DurationNs = DurationNs::from_millis(120_000);
-
-/// How far ahead of itself the harness sets the common start of agents at the
-/// barrier, and how much more for each of them: each must have read the line and
-/// gone to sleep by then.
-const LEAD: DurationNs = DurationNs::from_millis(20);
-const LEAD_EACH: DurationNs = DurationNs::from_millis(1);
 
 /// How often a run looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -169,7 +165,7 @@ pub fn execute_run(
     sink: &mut Sink<'_>,
     interrupt: &Interrupt,
 ) -> Result<Executed, ExecuteError> {
-    let tasks = tasks(run, plan, context)?;
+    let tasks = tasks::of(run, plan, context)?;
     let executed =
         Executed { outcome: RunOutcome::Completed, artifacts: Vec::new(), stderr: BTreeMap::new() };
     let mut execution =
@@ -195,46 +191,6 @@ pub fn execute_run(
     Ok(execution.executed)
 }
 
-/// Returns what each agent is told, in the plan's order.
-fn tasks(run: &Run, plan: &Plan, context: &RunContext<'_>) -> Result<Vec<Task>, ExecuteError> {
-    let task = |agent: &Placement| {
-        let no_server =
-            || ExecuteError::NoServer { agent: agent.agent.clone(), server: agent.server.clone() };
-        let server =
-            plan.servers.iter().find(|it| it.name == agent.server).ok_or_else(no_server)?;
-        let control = context.servers.get(&agent.server).ok_or_else(no_server)?;
-        let no_input = || ExecuteError::NoInput { agent: agent.agent.clone() };
-        let spec = plan.agent(&agent.spec).ok_or_else(no_input)?;
-        let input = context.inputs.get(&agent.spec).ok_or_else(no_input)?;
-        let id = run.id.to_string();
-        let nonce = (plan.prompt_cache == PromptCache::Nonce)
-            .then(|| format!("{}/{id}/{}", context.nonce_salt, agent.agent));
-        Ok(Task {
-            protocol: PROTOCOL,
-            run: id,
-            agent: agent.agent.clone(),
-            input: input.to_string_lossy().into_owned(),
-            summary_bytes: spec.summary_bytes,
-            prompts: Some(prompts::of(spec)),
-            barrier: plan.is_concurrent(),
-            server: ServerTask {
-                name: server.name.clone(),
-                url: control.url().to_owned(),
-                api: server.api,
-                model: server.model.clone(),
-                api_key_env: server.api_key_env.clone(),
-            },
-            options: agent.options.clone(),
-            warmup_calls: plan.warmup_calls,
-            connection: plan.connection,
-            prompt_cache: plan.prompt_cache,
-            nonce,
-            timeouts: plan.timeouts,
-        })
-    };
-    run.placements.iter().map(task).collect()
-}
-
 /// The state of an execution.
 struct Execution<'a, 'b> {
     sink: &'a mut Sink<'b>,
@@ -255,17 +211,6 @@ struct Agent {
     /// Whether its end was recorded.
     is_recorded: bool,
     at_barrier: AtBarrier,
-}
-
-/// Where an agent is as seen from the barrier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AtBarrier {
-    /// It may still come there.
-    Before,
-    /// It waits.
-    Waits,
-    /// It began its workflow.
-    Beyond,
 }
 
 impl From<AgentProcess> for Agent {
@@ -424,39 +369,6 @@ impl Execution<'_, '_> {
         }
     }
 
-    /// Lets the agents at the barrier go, once none is still on its way there.
-    fn release(&mut self, agents: &mut [Agent], now: InstantNs) -> Result<(), ExecuteError> {
-        let is_away = |agent: &Agent| agent.at_barrier == AtBarrier::Before && !agent.is_over(now);
-        if !self.has_barrier || agents.iter().any(is_away) {
-            return Ok(());
-        }
-        self.has_barrier = false;
-        let lost = agents.iter().find(|agent| agent.at_barrier == AtBarrier::Before);
-        if let Some(lost) = lost.map(|agent| agent.process.name.clone()) {
-            // A run without all of its agents is not that run.
-            for agent in agents.iter_mut().filter(|agent| agent.end.is_none()) {
-                agent.process.end();
-                let why = format!("ended, since {lost} did not come to the common start");
-                self.fail(&agent.process.name, why);
-            }
-            return Ok(());
-        }
-        let at_ns = clock::now();
-        let lead = LEAD.0 + LEAD_EACH.0 * agents.len() as u64;
-        let start_at_ns = at_ns.after(DurationNs(lead));
-        let mut waited = Vec::new();
-        for agent in agents.iter_mut() {
-            if agent.at_barrier == AtBarrier::Waits {
-                agent.process.release(Start { start_at_ns });
-                waited.push(agent.process.name.clone());
-            } else {
-                let remark = "it did not wait for the common start".to_owned();
-                self.remarks.entry(agent.process.name.clone()).or_insert(remark);
-            }
-        }
-        self.harness(Event::Released(Released { start_at_ns, agents: waited, at_ns }))
-    }
-
     /// Records the end of each worker of which nothing more will come, so that
     /// its end stands after all that it said.
     fn record_ends(&mut self, agents: &mut [Agent], now: InstantNs) -> Result<(), ExecuteError> {
@@ -576,30 +488,26 @@ fn limit(plan: &Plan) -> DurationNs {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::Sender;
+
     use super::*;
 
-    /// A worker that takes too long is ended; the shim here is one in shell.
-    #[test]
-    fn the_watchdog_ends_what_takes_too_long() {
+    /// A worker that never says anything; its shim is one in shell.
+    fn mute(number: usize, name: &str, messages: Sender<Message>) -> Agent {
         let shim = [
             "sh",
             "-c",
             "echo '{\"type\":\"started\",\"pid\":1,\"at_ns\":1}' >&3; exec 3>&-; exec sleep 1000",
         ];
-        let (sender, messages) = mpsc::channel();
+        let ears = Ears { messages, keys: &[] };
         let shim = shim.map(str::to_owned);
-        let ears = Ears { messages: sender, keys: &[] };
-        let process = process::start(0, "slow", &shim, &["x".to_owned()], &ears).unwrap();
-        drop(ears);
-        let agent = Agent::from(process);
-        let mut events = Vec::new();
-        let mut sink = |recorded: &Recorded| {
-            events.push(recorded.event.clone());
-            Ok(())
-        };
-        let mut execution = Execution {
-            sink: &mut sink,
-            interrupt: &Interrupt::new(),
+        Agent::from(process::start(number, name, &shim, &["x".to_owned()], &ears).unwrap())
+    }
+
+    fn execution<'a, 'b>(sink: &'a mut Sink<'b>, interrupt: &'a Interrupt) -> Execution<'a, 'b> {
+        Execution {
+            sink,
+            interrupt,
             remarks: BTreeMap::new(),
             executed: Executed {
                 outcome: RunOutcome::Completed,
@@ -607,8 +515,20 @@ mod tests {
                 stderr: BTreeMap::new(),
             },
             has_barrier: false,
+        }
+    }
+
+    #[test]
+    fn the_watchdog_ends_what_takes_too_long() {
+        let (sender, messages) = mpsc::channel();
+        let mut agents = [mute(0, "slow", sender)];
+        let mut events = Vec::new();
+        let mut sink = |recorded: &Recorded| {
+            events.push(recorded.event.clone());
+            Ok(())
         };
-        let mut agents = [agent];
+        let interrupt = Interrupt::new();
+        let mut execution = execution(&mut sink, &interrupt);
         execution.listen(&mut agents, &messages, DurationNs(0)).unwrap();
         let [agent] = agents;
         execution.conclude(agent);
@@ -618,5 +538,27 @@ mod tests {
         assert!(exited.ended_by_harness);
         assert_eq!(exited.end, ProcessEnd::Signalled(15));
         assert_eq!(exited.resources, None, "this shim cannot know them");
+    }
+
+    #[test]
+    fn an_agent_that_died_while_it_waited_ends_the_others() {
+        let (sender, messages) = mpsc::channel();
+        let mut agents = [mute(0, "dead", sender.clone()), mute(1, "waiting", sender)];
+        for agent in &mut agents {
+            agent.at_barrier = AtBarrier::Waits;
+        }
+        let (end, at_ns) = (ProcessEnd::Signalled(9), InstantNs(1));
+        let mut sink = |recorded: &Recorded| panic!("{recorded:?}");
+        let interrupt = Interrupt::new();
+        let mut execution = execution(&mut sink, &interrupt);
+        execution.has_barrier = true;
+        agents[0].process.kill();
+        agents[0].end = Some(Ended { end, at_ns, resources: None });
+        execution.release(&mut agents, InstantNs(2)).unwrap();
+        assert_eq!(execution.remarks.len(), 1);
+        let why = "ended, since dead did not come to the common start";
+        assert_eq!(execution.remarks["waiting"], why);
+        kill_all(&mut agents, &messages);
+        assert!(agents[1].end.is_some(), "it was ended");
     }
 }

@@ -61,6 +61,12 @@ pub enum WorkerError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// Standard input ended before the line at the barrier came.
+    #[error(
+        "standard input ended before the start line: whoever started this worker went away \
+         while it waited at the barrier, see docs/agents.md"
+    )]
+    StartMissing,
     /// The task is of another version.
     #[error("the task is of protocol {found}, and this worker speaks {PROTOCOL}; use one version")]
     Protocol {
@@ -133,6 +139,7 @@ pub fn main(
         WorkerError::Task { .. }
         | WorkerError::Protocol { .. }
         | WorkerError::Start { .. }
+        | WorkerError::StartMissing
         | WorkerError::NonceMissing
         | WorkerError::Endpoint { .. }
         | WorkerError::Key { .. } => 2,
@@ -193,6 +200,9 @@ pub fn run(
 /// Waits for the line that ends the wait at the barrier.
 fn read_start(input: &mut impl BufRead) -> Result<InstantNs, WorkerError> {
     let line = read_line(input)?;
+    if line.is_empty() {
+        return Err(WorkerError::StartMissing);
+    }
     let start: Start =
         serde_json::from_slice(&line).map_err(|source| WorkerError::Start { source })?;
     Ok(start.start_at_ns)

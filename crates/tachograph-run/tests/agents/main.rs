@@ -1,6 +1,7 @@
 //! The native agent, probes and doctor, in this process, against small servers.
 #![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
+mod barrier;
 #[path = "../support/ollama.rs"]
 mod ollama;
 mod servers;
@@ -80,6 +81,7 @@ fn shape(events: &[Event]) -> String {
         Event::Chunk(_) => None,
         Event::CallFinished(finished) => Some(finished.status.name().to_owned()),
         Event::Artifact(artifact) => Some(artifact.name.clone()),
+        Event::Waiting(_) => Some("waiting".to_owned()),
         Event::Done(done) => Some(format!("{:?}", done.outcome)),
         other => Some(format!("{other:?}")),
     };

@@ -11,7 +11,8 @@
     reason = "a test program talks, and fails where something is missing"
 )]
 
-#[path = "support/ollama.rs"]
+mod barrier;
+#[path = "../support/ollama.rs"]
 mod ollama;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ use std::thread;
 use std::time::Duration;
 
 use tachograph_model::event::{Event, ProcessEnd, Recorded, RunOutcome};
-use tachograph_model::plan::{Plan, ServerPolicy, expand, parse};
+use tachograph_model::plan::{AgentSpec, Plan, Server, ServerPolicy, expand, parse};
+use tachograph_model::run::Run;
 use tachograph_run::execute::{
     ExecuteError, Executed, Interrupt, Programs, RunContext, ServerControl, execute_run,
 };
@@ -87,6 +89,10 @@ fn main() -> ExitCode {
 const TESTS: &[(&str, fn())] = &[
     ("a_run_of_the_native_agent_is_recorded_in_order", run_of_the_native_agent),
     ("two_agents_run_at_once", two_agents),
+    ("agents_at_the_barrier_begin_together", barrier::common_start),
+    ("an_agent_that_ignores_the_barrier_is_remarked", barrier::no_barrier),
+    ("an_agent_that_does_not_come_to_the_barrier_ends_the_run", barrier::missing),
+    ("an_agent_that_dies_after_the_start_leaves_the_others", barrier::lost_later),
     ("what_is_no_event_is_noise_and_its_run_fails", noise),
     ("a_key_that_a_worker_writes_is_struck_out", keys),
     ("a_program_that_is_not_there_fails_the_run", missing_program),
@@ -122,18 +128,27 @@ struct Bench {
 
 impl Bench {
     fn new(url: &str) -> Self {
-        let text = format!(
+        Self::of(&format!(
             "schema = \"tachograph-plan/1\"\nname = \"test\"\nblocks = 1\n\
              [[servers]]\nname = \"main\"\nmodel = \"tiny\"\nurl = \"{url}\"\n\
              [[agents]]\nname = \"analyst\"\nserver = \"main\"\n"
-        );
+        ))
+    }
+
+    /// A bench for a plan whose servers are all external.
+    fn of(text: &str) -> Self {
+        let plan = parse::parse(text).unwrap().plan;
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.csv"), "x\n1\n").unwrap();
-        let control = ServerControl::External { url: url.to_owned() };
+        let external = |server: &Server| {
+            let url = server.url.clone().unwrap();
+            (server.name.clone(), ServerControl::External { url })
+        };
+        let input = |agent: &AgentSpec| (agent.name.clone(), folder.path().to_owned());
         Self {
-            plan: parse::parse(&text).unwrap().plan,
-            inputs: [("analyst".to_owned(), folder.path().to_owned())].into(),
-            servers: [("main".to_owned(), control)].into(),
+            inputs: plan.agents.iter().map(input).collect(),
+            servers: plan.servers.iter().map(external).collect(),
+            plan,
             _folder: folder,
         }
     }
@@ -151,7 +166,12 @@ impl Bench {
         sink: &mut dyn FnMut(&Recorded) -> io::Result<()>,
     ) -> Result<Executed, ExecuteError> {
         let programs = Programs::of_tacho(&myself());
-        let run = expand::runs(&self.plan).remove(0);
+        // The first with as many agents as there are.
+        let most =
+            |run: &Run| std::cmp::Reverse((run.placements.len(), std::cmp::Reverse(run.index)));
+        let mut runs = expand::runs(&self.plan);
+        runs.sort_by_key(most);
+        let run = runs.remove(0);
         let mut context = RunContext {
             programs: &programs,
             inputs: &self.inputs,
