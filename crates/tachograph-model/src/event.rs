@@ -485,7 +485,7 @@ pub struct Released {
 pub struct ServerReset {
     /// The plan's name of the server.
     pub server: String,
-    /// What was done: `unload` or `restart`.
+    /// What was done: `unload`, `restart`, or `revive` for one that had died.
     pub action: String,
     /// What went wrong, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,8 +2,8 @@
 //!
 //! Owns: the order of a run's steps and what the harness records of it:
 //!
-//! 1. `run_started`; each server is brought into the plan's state
-//!    (`server_reset`).
+//! 1. `run_started`; each server is brought into the plan's state, one that has
+//!    died is started again (`server_reset`).
 //! 2. Clocks, machine and servers as they are (`clock`, `conditions`,
 //!    `server_seen`).
 //! 3. One worker process per agent, each under a shim (`process_spawned`); when
@@ -22,7 +22,7 @@ mod process;
 mod servers;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -179,9 +179,11 @@ pub fn execute_run(
     for event in servers::reset(plan, run, context.servers, interrupt) {
         execution.harness(event)?;
     }
+    let alive = servers::alive(plan, run, context.servers);
     execution.surroundings(plan, run, context, "before")?;
     execution.agents(plan, run, context, &tasks)?;
     execution.surroundings(plan, run, context, "after")?;
+    execution.deaths(&alive, context);
     let finished = RunFinished {
         outcome: execution.executed.outcome,
         remarks: std::mem::take(&mut execution.remarks),
@@ -272,6 +274,17 @@ impl Execution<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Remarks the servers, of those that were `alive`, that died during the run.
+    fn deaths(&mut self, alive: &BTreeSet<String>, context: &RunContext<'_>) {
+        let after = |name: &str| format!("server {name}, after");
+        let is_suspect = |name: &str| self.remarks.contains_key(&after(name));
+        for (name, how) in servers::deaths(alive, context.servers, &is_suspect) {
+            // That it does not answer says no more than this.
+            self.remarks.remove(&after(&name));
+            self.remarks.insert(format!("server {name}"), format!("it died during the run: {how}"));
+        }
     }
 
     /// Runs the workers to their end.

@@ -272,6 +272,28 @@ pub(crate) fn wait_unreaped(pid: u32) -> io::Result<()> {
     }
 }
 
+/// Returns how `pid`, a child of this process that was not reaped, has ended;
+/// `None` while it runs. It is left to be reaped.
+///
+/// # Errors
+///
+/// What the system says, such as that it is no child of this process.
+pub(crate) fn end_unreaped(pid: u32) -> io::Result<Option<ProcessEnd>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG;
+    // SAFETY: `info` is live and of the right type.
+    check(unsafe { libc::waitid(libc::P_PID, pid, info.as_mut_ptr(), flags) })?;
+    // SAFETY: all-zero bytes are a valid siginfo, and the kernel may have filled it.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: `waitid` fills the fields of a child's state, or leaves them zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    Ok(match info.si_code {
+        _ if pid == 0 => None,
+        libc::CLD_EXITED => Some(ProcessEnd::Exited(status)),
+        _ => Some(ProcessEnd::Signalled(status)),
+    })
+}
+
 /// Asks a process to end (SIGTERM). A process that is gone is no error.
 pub(crate) fn terminate(pid: u32) {
     signal(pid.cast_signed(), libc::SIGTERM);

@@ -1,6 +1,7 @@
 //! Servers that a study starts: `tacho serve` as a child process.
 //!
-//! Owns: starting, waiting until ready, restarting on the same port, stopping.
+//! Owns: starting, waiting until ready, noticing its end, restarting on the same
+//! port, stopping.
 //! The child ends with this process in whatever way that ends: it watches its
 //! standard input, which closes then, and the kernel kills it (Linux).
 //!
@@ -15,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::Deserialize;
+use tachograph_model::event::ProcessEnd;
 use tachograph_model::plan::{Engine, Managed, PromptCache};
 
 use crate::process_sys::{self, SpawnOptions};
@@ -173,8 +175,8 @@ struct Running {
     /// The child ends when this closes.
     stdin: Option<ChildStdin>,
     stderr: Arc<Mutex<VecDeque<String>>>,
-    /// Gets nothing and is closed when the child has closed its output.
-    output_closed: Receiver<()>,
+    /// Gets nothing and is closed when the child has ended.
+    ended: Receiver<()>,
 }
 
 impl ManagedServer {
@@ -202,6 +204,29 @@ impl ManagedServer {
     /// Returns its process while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(|process| process.child.id())
+    }
+
+    /// Returns whether its process runs. One that has ended and was not reaped yet
+    /// does not.
+    pub fn is_alive(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.end().is_none())
+    }
+
+    /// Waits at most `timeout` for its process to end by itself, and says how it
+    /// did: `signal 9; its last words: …`. `None` if it lives on, or was stopped.
+    pub fn death_within(&self, timeout: Duration) -> Option<String> {
+        let process = self.process.as_ref()?;
+        if process.end().is_none() {
+            // Whether it has ended is asked below.
+            let _waited = process.ended.recv_timeout(timeout);
+        }
+        let end = match process.end()? {
+            ProcessEnd::Exited(code) => format!("exit code {code}"),
+            ProcessEnd::Signalled(signal) => format!("signal {signal}"),
+        };
+        let lines = process.stderr_tail();
+        let last = lines.lines().rfind(|line| !line.trim().is_empty());
+        Some(end + &last.map_or_else(String::new, |line| format!("; its last words: {line}")))
     }
 
     /// Stops the server and starts it again on the same port.
@@ -244,17 +269,25 @@ impl Drop for ManagedServer {
 }
 
 impl Running {
+    /// Returns how the child has ended; `None` while it runs.
+    fn end(&self) -> Option<ProcessEnd> {
+        // It is reaped by `stop` alone, which takes the whole of it away: an error
+        // would mean that it is no child of this process.
+        process_sys::end_unreaped(self.child.id()).unwrap_or(Some(ProcessEnd::Exited(-1)))
+    }
+
     fn stop(mut self, timeout: Duration) -> Result<(), ServerError> {
         drop(self.stdin.take());
-        let ended = || -> io::Result<()> {
-            // Closed output is how the end is noticed without polling.
-            let waited = self.output_closed.recv_timeout(timeout);
+        let mut ended = || -> io::Result<()> {
+            let waited = self.ended.recv_timeout(timeout);
             if waited == Err(RecvTimeoutError::Timeout) {
                 self.child.kill()?;
+                process_sys::wait_unreaped(self.child.id())?;
             }
+            // What it left behind is ended while its group is still its own.
+            process_sys::kill_group(self.child.id());
             self.child.wait().map(drop)
         };
-        let mut ended = ended;
         ended().map_err(|source| ServerError::Stop { source })
     }
 
@@ -277,17 +310,21 @@ fn launch(serve: &ServeCommand) -> Result<(Running, ReadyLine), ServerError> {
         return Err(failed(io::Error::other("it has no output streams")));
     };
     let (ready_sender, ready) = mpsc::channel();
-    let (closed_sender, output_closed) = mpsc::channel();
+    let (ended_sender, ended) = mpsc::channel();
     let tail = Arc::new(Mutex::new(VecDeque::new()));
-    let process = Running { child, stdin, stderr: Arc::clone(&tail), output_closed };
-    let threads = thread::Builder::new()
-        .name("server stdout".to_owned())
-        .spawn(move || read_stdout(stdout, &ready_sender, closed_sender))
-        .and_then(|_reader| {
-            thread::Builder::new()
-                .name("server stderr".to_owned())
-                .spawn(move || read_stderr(stderr, &tail))
-        });
+    let pid = child.id();
+    let process = Running { child, stdin, stderr: Arc::clone(&tail), ended };
+    let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+    let threads = thread("server end")
+        .spawn(move || {
+            // An error is an end as well: it was reaped.
+            drop(process_sys::wait_unreaped(pid));
+            drop(ended_sender);
+        })
+        .and_then(|_waiter| {
+            thread("server stdout").spawn(move || read_stdout(stdout, &ready_sender))
+        })
+        .and_then(|_reader| thread("server stderr").spawn(move || read_stderr(stderr, &tail)));
     let stderr_reader = match threads {
         Ok(reader) => reader,
         Err(source) => {
@@ -333,7 +370,7 @@ fn parse_ready(line: &str) -> Result<ReadyLine, ServerError> {
 }
 
 /// Hands the first line over and reads the rest, so that the pipe never fills.
-fn read_stdout(stdout: ChildStdout, ready: &Sender<String>, closed: Sender<()>) {
+fn read_stdout(stdout: ChildStdout, ready: &Sender<String>) {
     let mut reader = BufReader::new(stdout);
     let mut first = Vec::new();
     let read = (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut first);
@@ -346,7 +383,6 @@ fn read_stdout(stdout: ChildStdout, ready: &Sender<String>, closed: Sender<()>) 
         // An error is an end as well.
         drop(io::copy(&mut reader, &mut io::sink()));
     }
-    drop(closed);
 }
 
 /// Keeps the last lines.

@@ -1,6 +1,7 @@
 //! The servers of a run: their state before it, and what they say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tachograph_model::event::{Event, ServerReset, ServerSeen};
 use tachograph_model::plan::{Plan, Server, ServerPolicy, Timeouts};
@@ -15,6 +16,10 @@ use crate::server::ManagedServer;
 /// How long a server may take to say what it is, in seconds: no model has to be
 /// loaded for that.
 const ANSWER_S_MAX: f64 = 30.0;
+
+/// How long a server that no longer answers may take until its process is over,
+/// before it counts as one that lives.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// A server of a plan, as it can be reached.
 #[derive(Debug)]
@@ -44,35 +49,21 @@ fn used<'a>(plan: &'a Plan, run: &'a Run) -> impl Iterator<Item = &'a Server> {
     plan.servers.iter().filter(used)
 }
 
-/// Brings every server into the state that the plan asks for. What goes wrong
-/// is in the events.
+/// Brings every server into the state that the plan asks for, and starts those
+/// again that have died. What goes wrong is in the events.
 pub(super) fn reset(
     plan: &Plan,
     run: &Run,
     controls: &mut BTreeMap<String, ServerControl>,
     interrupt: &Interrupt,
 ) -> Vec<Event> {
-    let action = match plan.server_policy {
-        ServerPolicy::Keep => return Vec::new(),
-        ServerPolicy::Unload => "unload",
-        ServerPolicy::Restart => "restart",
-    };
     let mut events = Vec::new();
     for server in used(plan, run) {
         if interrupt.level() == InterruptLevel::Abandon {
             break;
         }
-        let result = match controls.get_mut(&server.name) {
-            None => Err("the server is not there".to_owned()),
-            Some(control) if plan.server_policy == ServerPolicy::Unload => {
-                unload(plan, server, control)
-            }
-            Some(ServerControl::Managed(managed)) => {
-                managed.restart().map_err(|error| in_words(&error))
-            }
-            Some(ServerControl::External { .. }) => {
-                Err("only a server that tacho started can be restarted".to_owned())
-            }
+        let Some((action, result)) = reset_one(plan, server, controls.get_mut(&server.name)) else {
+            continue;
         };
         events.push(Event::ServerReset(ServerReset {
             server: server.name.clone(),
@@ -82,6 +73,63 @@ pub(super) fn reset(
         }));
     }
     events
+}
+
+/// Returns what was done to a server and what came of it; `None` for nothing.
+fn reset_one(
+    plan: &Plan,
+    server: &Server,
+    control: Option<&mut ServerControl>,
+) -> Option<(&'static str, Result<(), String>)> {
+    let restarted = |managed: &mut ManagedServer| managed.restart().map_err(|it| in_words(&it));
+    match (plan.server_policy, control) {
+        // It starts without a model, which is what the other policies ask for as well.
+        (_, Some(ServerControl::Managed(managed))) if !managed.is_alive() => {
+            Some(("revive", restarted(managed)))
+        }
+        (ServerPolicy::Keep, _) => None,
+        (ServerPolicy::Unload, Some(control)) => Some(("unload", unload(plan, server, control))),
+        (ServerPolicy::Restart, Some(ServerControl::Managed(managed))) => {
+            Some(("restart", restarted(managed)))
+        }
+        (ServerPolicy::Restart, Some(ServerControl::External { .. })) => {
+            let why = "only a server that tacho started can be restarted";
+            Some(("restart", Err(why.to_owned())))
+        }
+        (ServerPolicy::Unload, None) => Some(("unload", Err("the server is not there".to_owned()))),
+        (ServerPolicy::Restart, None) => {
+            Some(("restart", Err("the server is not there".to_owned())))
+        }
+    }
+}
+
+/// Returns the run's managed servers that are there, by name.
+pub(super) fn alive(
+    plan: &Plan,
+    run: &Run,
+    controls: &BTreeMap<String, ServerControl>,
+) -> BTreeSet<String> {
+    let is_alive = |server: &&Server| {
+        matches!(controls.get(&server.name),
+            Some(ServerControl::Managed(managed)) if managed.is_alive())
+    };
+    used(plan, run).filter(is_alive).map(|server| server.name.clone()).collect()
+}
+
+/// Returns how those of `servers` ended that have. A server that `is_suspect` may
+/// be about to: its sockets close a little before its process is over.
+pub(super) fn deaths(
+    servers: &BTreeSet<String>,
+    controls: &BTreeMap<String, ServerControl>,
+    is_suspect: &dyn Fn(&str) -> bool,
+) -> Vec<(String, String)> {
+    let death = |name: &String| {
+        let Some(ServerControl::Managed(managed)) = controls.get(name) else { return None };
+        let patience = if is_suspect(name) { LAST_BREATH } else { Duration::ZERO };
+        let how = managed.death_within(patience)?;
+        Some((name.clone(), how))
+    };
+    servers.iter().filter_map(death).collect()
 }
 
 fn unload(plan: &Plan, server: &Server, control: &ServerControl) -> Result<(), String> {

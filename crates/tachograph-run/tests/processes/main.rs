@@ -14,6 +14,7 @@
 mod barrier;
 #[path = "../support/ollama.rs"]
 mod ollama;
+mod revival;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -106,6 +107,9 @@ const TESTS: &[(&str, fn())] = &[
     ("a_shim_passes_exit_codes_on", exit_codes),
     ("a_shim_that_is_to_end_kills_and_still_reports", terminated_shim),
     ("a_killed_harness_takes_its_servers_along", killed_owner),
+    ("a_server_that_dies_is_remarked_and_started_again", revival::revived),
+    ("a_server_that_cannot_be_started_again_fails_the_run", revival::lost),
+    ("a_server_that_is_killed_counts_as_dead_at_once", revival::killed),
     ("a_server_outlives_the_thread_that_started_it", server_thread),
 ];
 
@@ -469,7 +473,15 @@ fn exit_codes() {
 /// A server as `tacho serve` is one: ready line, then until its input closes.
 fn serve(arguments: &[String]) -> ExitCode {
     let at = arguments.iter().position(|argument| argument == "--port").unwrap();
-    let server = Ollama::start_on(arguments[at + 1].parse().unwrap(), Behaviour::default());
+    // Its first start leaves this file behind.
+    let first = arguments.iter().position(|argument| argument == "--first");
+    let is_first = first.is_some_and(|at| fs::File::create_new(&arguments[at + 1]).is_ok());
+    if first.is_some() && !is_first && arguments.iter().any(|argument| argument == "--once") {
+        eprintln!("starting twice is too much");
+        return ExitCode::FAILURE;
+    }
+    let behaviour = Behaviour { dies: is_first, ..Behaviour::default() };
+    let server = Ollama::start_on(arguments[at + 1].parse().unwrap(), behaviour);
     println!(
         r#"{{"type":"serving","protocol":1,"urls":["{}"],"engine":{{"kind":"test"}}}}"#,
         server.url

@@ -41,6 +41,8 @@ pub(crate) struct Behaviour {
     pub(crate) failing_call: Option<usize>,
     /// Whether calls get no answer until the client goes away.
     pub(crate) hangs: bool,
+    /// Whether the first call ends the process, with exit code 7.
+    pub(crate) dies: bool,
     /// The key that every request must carry, if any.
     pub(crate) key: Option<&'static str>,
 }
@@ -58,6 +60,7 @@ impl Default for Behaviour {
             words_per_chunk: 1,
             failing_call: None,
             hangs: false,
+            dies: false,
             key: None,
         }
     }
@@ -157,6 +160,8 @@ fn serve(stream: &TcpStream, behaviour: &Behaviour, state: &Mutex<State>, hangin
                 respond(stream, 200, &json!({ "models": models }));
             }
             "POST /api/show" => respond(stream, 200, &json!({"template": "{{ .Prompt }}"})),
+            #[expect(clippy::exit, reason = "a process that dies inside a call is what is tested")]
+            "POST /api/generate" if behaviour.dies => std::process::exit(7),
             "POST /api/generate" if behaviour.hangs => {
                 hanging.send(true).unwrap();
                 let mut byte = [0];
