@@ -19,6 +19,7 @@
 //!
 //! Does not: open sockets (the client does) or print; [`crate::worker`] wires.
 
+pub mod combined;
 pub mod document;
 pub mod extract;
 pub mod ingest;

@@ -51,6 +51,9 @@ const FOREIGN_CALLS: u32 = 10;
 /// What a worker may take beside its calls.
 const SLACK: DurationNs = DurationNs::from_millis(120_000);
 
+/// How an agent ended with which nothing is wrong.
+const COMPLETED: &str = "completed";
+
 /// How often a run looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -103,6 +106,8 @@ pub struct Executed {
     pub outcome: RunOutcome,
     /// Documents that the agents made, in the order in which they came.
     pub artifacts: Vec<AgentArtifact>,
+    /// How each agent ended, by its name: `completed`, or what went wrong.
+    pub ends: BTreeMap<String, String>,
     /// What each agent wrote on standard error, by its name; empty ones left out.
     pub stderr: BTreeMap<String, Vec<u8>>,
 }
@@ -166,8 +171,12 @@ pub fn execute_run(
     interrupt: &Interrupt,
 ) -> Result<Executed, ExecuteError> {
     let tasks = tasks::of(run, plan, context)?;
-    let executed =
-        Executed { outcome: RunOutcome::Completed, artifacts: Vec::new(), stderr: BTreeMap::new() };
+    let executed = Executed {
+        outcome: RunOutcome::Completed,
+        artifacts: Vec::new(),
+        ends: BTreeMap::new(),
+        stderr: BTreeMap::new(),
+    };
     let mut execution =
         Execution { sink, interrupt, remarks: BTreeMap::new(), executed, has_barrier: false };
     execution.harness(Event::RunStarted(RunStarted {
@@ -251,7 +260,13 @@ impl Execution<'_, '_> {
 
     fn fail(&mut self, agent: &str, why: String) {
         self.executed.outcome = RunOutcome::Failed;
-        self.remarks.entry(agent.to_owned()).or_insert(why);
+        let remark = self.remarks.entry(agent.to_owned()).or_default();
+        match &**remark {
+            "" => *remark = why,
+            barrier::DID_NOT_WAIT => *remark = format!("{remark}; {why}"),
+            // The first cause is the one that counts.
+            _ => {}
+        }
     }
 
     /// Records clocks, machine and servers.
@@ -310,6 +325,7 @@ impl Execution<'_, '_> {
                     self.harness(Event::ProcessSpawned(spawned))?;
                 }
                 Err(error) => {
+                    self.executed.ends.insert(name.clone(), error.clone());
                     self.fail(name, error);
                     break;
                 }
@@ -465,9 +481,12 @@ impl Execution<'_, '_> {
             }
             (_, None) => Some("its end was not seen".to_owned()),
         };
+        let mut end = COMPLETED.to_owned();
         if let Some(failure) = failure {
             self.fail(&name, failure);
+            end.clone_from(&self.remarks[&name]);
         }
+        self.executed.ends.insert(name.clone(), end);
         let stderr = agent
             .stderr
             .unwrap_or_else(|| b"[standard error was still open and is lost]\n".to_vec());
@@ -525,6 +544,7 @@ mod tests {
             executed: Executed {
                 outcome: RunOutcome::Completed,
                 artifacts: Vec::new(),
+                ends: BTreeMap::new(),
                 stderr: BTreeMap::new(),
             },
             has_barrier: false,

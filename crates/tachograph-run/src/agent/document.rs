@@ -174,7 +174,7 @@ fn skipped(text: &mut String, skipped: &[Skipped]) {
 }
 
 /// Makes foreign text fit for one line of Markdown, inside a table or outside.
-fn inline(text: &str) -> String {
+pub(super) fn inline(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -18,6 +18,9 @@ use crate::clock;
 const LEAD: DurationNs = DurationNs::from_millis(20);
 const LEAD_EACH: DurationNs = DurationNs::from_millis(1);
 
+/// The remark about an agent that began on its own.
+pub(super) const DID_NOT_WAIT: &str = "it did not wait for the common start";
+
 /// Where an agent is as seen from the barrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AtBarrier {
@@ -65,7 +68,7 @@ impl Execution<'_, '_> {
                 agent.process.release(Start { start_at_ns });
                 waited.push(agent.process.name.clone());
             } else {
-                let remark = "it did not wait for the common start".to_owned();
+                let remark = DID_NOT_WAIT.to_owned();
                 self.remarks.entry(agent.process.name.clone()).or_insert(remark);
             }
         }

@@ -1,5 +1,6 @@
 //! `tacho run`: executes a plan and keeps the evidence.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -8,11 +9,12 @@ use tachograph_model::event::RunOutcome;
 use tachograph_model::plan::{Plan, expand};
 use tachograph_model::run::Run;
 use tachograph_model::study::RunBegun;
-use tachograph_run::clock;
+use tachograph_run::agent::combined::{self, Member};
 use tachograph_run::execute::{
     ExecuteError, Executed, Interrupt, InterruptLevel, Programs, RunContext, execute_run,
 };
 use tachograph_run::sensors::Sensors;
+use tachograph_run::{clock, worker};
 use tachograph_store::{NewStudy, Study, WriteError};
 
 use crate::args::{Overrides, RunArgs};
@@ -211,7 +213,7 @@ fn one(
     let at = clock::rfc3339_now();
     match executed {
         Ok(executed) => {
-            keep_documents(&mut writer, &executed).map_err(|error| write_failure(&error))?;
+            keep_documents(&mut writer, run, &executed).map_err(|error| write_failure(&error))?;
             writer.seal(executed.outcome, &at).map_err(|error| write_failure(&error))?;
             Ok(Some((executed.outcome, tally.line())))
         }
@@ -232,11 +234,18 @@ fn one(
 
 fn keep_documents(
     writer: &mut tachograph_store::RunWriter<'_>,
+    run: &Run,
     executed: &Executed,
 ) -> Result<(), WriteError> {
+    let mut names = BTreeSet::new();
     for artifact in &executed.artifacts {
         let name = format!("{}_{}", artifact.agent, artifact.name);
         writer.artifact(&name, &artifact.content)?;
+        names.insert(name);
+    }
+    // An agent called `combined` has that name for its own.
+    if run.placements.len() > 1 && !names.contains(combined::NAME) {
+        writer.artifact(combined::NAME, combined_report(run, executed).as_bytes())?;
     }
     if !executed.stderr.is_empty() {
         let mut text = Vec::new();
@@ -249,6 +258,29 @@ fn keep_documents(
     Ok(())
 }
 
+/// Returns what all agents of a run wrote, as one document.
+fn combined_report(run: &Run, executed: &Executed) -> String {
+    let report = |agent: &str| {
+        let mut all = executed.artifacts.iter();
+        let found = all.find(|it| it.agent == agent && it.name == worker::REPORT_NAME);
+        found.map(|artifact| String::from_utf8_lossy(&artifact.content))
+    };
+    let reports: Vec<_> = run.placements.iter().map(|it| report(&it.agent)).collect();
+    let members: Vec<Member<'_>> = run
+        .placements
+        .iter()
+        .zip(&reports)
+        .map(|(placement, report)| Member {
+            agent: &placement.agent,
+            server: &placement.server,
+            options: &placement.options,
+            end: executed.ends.get(&placement.agent).map_or("it was not started", String::as_str),
+            report: report.as_deref(),
+        })
+        .collect();
+    combined::combined(&run.id.to_string(), &members)
+}
+
 /// Returns the failure for an error of the study's writer.
 pub(crate) fn write_failure(error: &WriteError) -> Failure {
     match error {
@@ -259,10 +291,7 @@ pub(crate) fn write_failure(error: &WriteError) -> Failure {
 
 /// Carries `tacho worker` out and returns its exit code.
 pub(crate) fn worker() -> u8 {
-    tachograph_run::worker::main(
-        io::stdin().lock(),
-        io::stdout().lock(),
-        &mut io::stderr(),
-        &|name| std::env::var(name).ok(),
-    )
+    worker::main(io::stdin().lock(), io::stdout().lock(), &mut io::stderr(), &|name| {
+        std::env::var(name).ok()
+    })
 }
