@@ -88,6 +88,16 @@ pub enum ProbeError {
         /// The models that it has.
         models: Vec<String>,
     },
+    /// It did not load a model.
+    #[error("the server at {url} did not load {model:?}: {what}")]
+    NotLoaded {
+        /// The URL.
+        url: String,
+        /// The model.
+        model: String,
+        /// What it answered.
+        what: String,
+    },
     /// It did not evict a model.
     #[error("the server at {url} did not unload {model:?}: {what}")]
     NotUnloaded {
@@ -321,6 +331,32 @@ fn llama_details(
     Ok(())
 }
 
+/// Loads `model` on a server that speaks Ollama's protocol, with `num_ctx` tokens of
+/// context if given, and waits until it is there.
+///
+/// # Errors
+///
+/// [`ProbeError::NotLoaded`] if the server refuses.
+pub fn load(target: &Target, model: &str, num_ctx: Option<i64>) -> Result<(), ProbeError> {
+    let mut body = serde_json::json!({ "model": model, "stream": false });
+    if let Some(num_ctx) = num_ctx {
+        body["options"] = serde_json::json!({ "num_ctx": num_ctx });
+    }
+    let response = target.fetch("POST", "/api/generate", Some(body.to_string().as_bytes()))?;
+    if response.status == 200 {
+        return Ok(());
+    }
+    let (url, model, what) = (target.url(), model.to_owned(), refusal(&response));
+    Err(ProbeError::NotLoaded { url, model, what })
+}
+
+/// Returns what a server answered that did not do what it was asked to, cut.
+fn refusal(response: &Response) -> String {
+    let text = String::from_utf8_lossy(&response.body);
+    let start: String = text.chars().take(200).collect();
+    format!("HTTP {}: {start}", response.status)
+}
+
 /// Evicts `model` from an Ollama server and checks that it is gone. A model that
 /// was not loaded is no error.
 ///
@@ -336,9 +372,7 @@ pub fn unload(target: &Target, model: &str) -> Result<(), ProbeError> {
     let body = serde_json::json!({ "model": model, "keep_alive": 0, "stream": false }).to_string();
     let response = target.fetch("POST", "/api/generate", Some(body.as_bytes()))?;
     if response.status != 200 {
-        let text = String::from_utf8_lossy(&response.body);
-        let start: String = text.chars().take(200).collect();
-        return Err(not_unloaded(format!("HTTP {}: {start}", response.status)));
+        return Err(not_unloaded(refusal(&response)));
     }
     // Ollama answers before the runner has ended; each look is a request, which
     // takes its time, and a stopped runner is gone after a few.

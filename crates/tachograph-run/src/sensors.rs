@@ -7,6 +7,7 @@
 //! `nvidia-smi` is asked, and where it is missing the driver's files give names.
 
 mod gpu;
+mod memory;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use tachograph_model::environment::{
 };
 use tachograph_model::event::ConditionsSample;
 
+pub use self::memory::Footprint;
 use crate::client::{Client, Stop};
 use crate::{clock, process_sys};
 

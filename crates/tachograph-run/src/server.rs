@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,6 +102,12 @@ pub enum ServerError {
     Ended {
         /// The end of its standard error.
         stderr: String,
+    },
+    /// It ended since another process listens on its port.
+    #[error("port {port} is in use: stop what listens there, or give the server another port")]
+    PortTaken {
+        /// The port.
+        port: u16,
     },
     /// It did not become ready in time.
     #[error(
@@ -342,6 +349,9 @@ fn launch(serve: &ServeCommand) -> Result<(Running, ReadyLine), ServerError> {
         Err(RecvTimeoutError::Disconnected) => {
             let tail = Arc::clone(&process.stderr);
             process.stop(STOP_TIMEOUT)?;
+            if is_taken(serve.port) {
+                return Err(ServerError::PortTaken { port: serve.port });
+            }
             // It has ended, so the reader comes to the end of its output.
             drop(stderr_reader.join());
             let lines = tail.lock().unwrap_or_else(PoisonError::into_inner);
@@ -356,6 +366,12 @@ fn launch(serve: &ServeCommand) -> Result<(Running, ReadyLine), ServerError> {
             Err(error)
         }
     }
+}
+
+/// Returns whether another process listens on a port of this machine.
+fn is_taken(port: u16) -> bool {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    port != 0 && bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
 fn parse_ready(line: &str) -> Result<ReadyLine, ServerError> {
@@ -464,6 +480,11 @@ mod tests {
             error.to_string(),
             "the server ended before it was ready; it said:\none\nno such model"
         );
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let command = vec!["false".to_owned()];
+        let error = ManagedServer::start(ServeCommand { command, port, ready_timeout: LONG });
+        assert!(matches!(error, Err(ServerError::PortTaken { port: found }) if found == port));
         let error = shell("echo hello; cat", LONG).unwrap_err();
         assert_eq!(error.to_string(), "expected the server's ready line, found \"hello\\n\"");
         let other = r#"echo '{"type":"serving","protocol":9,"urls":[]}'; cat"#;

@@ -14,6 +14,7 @@ mod failure;
 mod inputs;
 mod loaded_plan;
 mod looks;
+mod memory;
 mod rehearsal;
 mod session;
 mod signals;

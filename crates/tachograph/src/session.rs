@@ -9,14 +9,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tachograph_model::environment::{Environment, ServerIdentity};
-use tachograph_model::plan::{Engine, Managed, Plan, Timeouts};
+use tachograph_model::plan::{Engine, Managed, Plan, Server, Timeouts};
 use tachograph_run::client::{Endpoint, Secret};
 use tachograph_run::execute::ServerControl;
 use tachograph_run::probe::{self, ProbeError, Seen, Target};
 use tachograph_run::sensors::{Program, Sensors};
-use tachograph_run::server::{ManagedServer, ServeCommand};
+use tachograph_run::server::{ManagedServer, ServeCommand, ServerError};
 
 use crate::failure::{Exit, Failure, chain};
+use crate::memory::Memory;
 use crate::{cache, engine, terminal};
 
 /// The version of this program.
@@ -99,18 +100,22 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts the managed servers of `plan` and asks all of them who they are.
+    /// Starts the managed servers of `plan`, one after the other, and asks all of them
+    /// who they are. Whether all fit into memory is found out from the first.
     ///
     /// # Errors
     ///
-    /// A failure that names the server and the fix.
+    /// A failure that names the server and the fix; no server is left running.
     pub(crate) fn start(plan: &Plan, chosen_cache: Option<&Path>) -> Result<Self, Failure> {
         let mut servers = Self { controls: BTreeMap::new(), identities: BTreeMap::new() };
+        let mut memory = Memory::of(plan);
         for server in &plan.servers {
             let control = match (&server.url, &server.managed) {
                 (Some(url), _) => ServerControl::External { url: url.clone() },
                 (None, Some(managed)) => {
-                    ServerControl::Managed(start(plan, &server.model, managed, chosen_cache)?)
+                    let started = start(plan, server, managed, chosen_cache)?;
+                    memory.check(server, &started)?;
+                    ServerControl::Managed(started)
                 }
                 (None, None) => unreachable!("parse demands one of url and managed"),
             };
@@ -127,7 +132,7 @@ impl Servers {
 /// Starts a server of the plan as a child process, with its engine in place.
 fn start(
     plan: &Plan,
-    model: &str,
+    server: &Server,
     managed: &Managed,
     chosen_cache: Option<&Path>,
 ) -> Result<ManagedServer, Failure> {
@@ -138,8 +143,18 @@ fn start(
         extra.push(cache::folder(chosen_cache)?.display().to_string());
     }
     let serve = [executable()?, "serve".to_owned()];
-    let command = ServeCommand::of(&serve, managed, model, plan.prompt_cache, &extra);
-    ManagedServer::start(command).map_err(|error| Failure::failed(&error))
+    let command = ServeCommand::of(&serve, managed, &server.model, plan.prompt_cache, &extra);
+    ManagedServer::start(command).map_err(|error| {
+        let message = format!("server `{}` could not be started: {}", server.name, chain(&error));
+        let failure = Failure::new(Exit::Failed, message);
+        match error {
+            ServerError::PortTaken { .. } => failure.help(format!(
+                "give server `{}` another `port` in the plan, or none: a free one is taken then",
+                server.name
+            )),
+            _ => failure,
+        }
+    })
 }
 
 /// Returns the path of this program.

@@ -79,7 +79,7 @@ fn advice(error: &ProbeError) -> &'static str {
         ProbeError::Refused { .. } => "name the key's environment variable: --api-key-env",
         ProbeError::NotAModelServer { .. } => "correct the host or the port",
         ProbeError::ModelMissing { .. } => "name a model that is there",
-        ProbeError::NotUnloaded { .. } => "look at the server's log",
+        ProbeError::NotLoaded { .. } | ProbeError::NotUnloaded { .. } => "look at the server's log",
     }
 }
 

@@ -39,6 +39,13 @@ pub(super) fn meminfo(text: &str, key: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
+/// Returns the parent in the text of `/proc/PID/stat`. The program's name stands in
+/// parentheses and may hold some itself.
+pub(super) fn parent(stat: &str) -> Option<u32> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Returns the load average over one minute.
 pub(super) fn load(loadavg: &str) -> Option<f64> {
     loadavg.split_ascii_whitespace().next()?.parse().ok().filter(|load: &f64| load.is_finite())
