@@ -165,7 +165,8 @@ pub(crate) struct PlanArgs {
     /// Changes to the plan.
     #[command(flatten)]
     pub(crate) overrides: Overrides,
-    /// Make one unrecorded rehearsal run of the baseline and estimate from it
+    /// Make unrecorded rehearsal runs and estimate from them: one of the baseline, or of one
+    /// concurrent configuration and its agents alone
     #[arg(long)]
     pub(crate) rehearse: bool,
     /// Print the plan with every default and its runs as JSON

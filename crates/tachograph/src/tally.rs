@@ -4,6 +4,8 @@
 //!
 //! Does not: enter any report; reports are computed from the sealed events.
 
+use std::collections::BTreeMap;
+
 use tachograph_model::event::{CallStatus, Event, Recorded, Stage};
 use tachograph_model::units::InstantNs;
 
@@ -12,9 +14,14 @@ use crate::terminal::duration;
 /// Counts over the events of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// When the first agent was there.
+    ready: Option<InstantNs>,
+    /// When the first agent began its first stage, warm-up aside.
     began: Option<InstantNs>,
+    /// When the last agent was done.
     ended: Option<InstantNs>,
-    warmup: Option<u32>,
+    /// The warm-up call that each agent makes, by its name.
+    warmups: BTreeMap<String, u32>,
     output_tokens: u64,
     n_completed: u32,
     n_failed: u32,
@@ -23,27 +30,33 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts one event.
     pub(crate) fn add(&mut self, recorded: &Recorded) {
+        let agent = &recorded.source;
         match &recorded.event {
-            Event::Ready(ready) => {
-                self.began.get_or_insert(ready.at_ns);
+            Event::Ready(ready) => self.ready = earlier(self.ready, ready.at_ns),
+            Event::StageStarted(mark) if mark.stage != Stage::Warmup => {
+                self.began = earlier(self.began, mark.at_ns);
             }
-            Event::CallSent(sent) => {
-                self.warmup = (sent.stage == Stage::Warmup).then_some(sent.call);
+            Event::CallSent(sent) if sent.stage == Stage::Warmup => {
+                self.warmups.insert(agent.clone(), sent.call);
             }
-            Event::CallFinished(finished) if self.warmup == Some(finished.call) => {}
+            Event::CallSent(_) => {
+                self.warmups.remove(agent);
+            }
+            Event::CallFinished(finished) if self.warmups.get(agent) == Some(&finished.call) => {}
             Event::CallFinished(finished) if finished.status == CallStatus::Completed => {
                 self.n_completed += 1;
                 self.output_tokens += finished.usage.output_tokens.unwrap_or(0);
             }
             Event::CallFinished(_) => self.n_failed += 1,
-            Event::Done(done) => self.ended = Some(done.at_ns),
+            Event::Done(done) => self.ended = self.ended.max(Some(done.at_ns)),
             _ => {}
         }
     }
 
     /// Returns the figures: `8.2 s, 2 calls, 192 tokens`.
     pub(crate) fn line(&self) -> String {
-        let wall = match (self.began, self.ended) {
+        // An agent of another make need not tell its stages.
+        let wall = match (self.began.or(self.ready), self.ended) {
             (Some(began), Some(ended)) => ended.since(began),
             _ => None,
         };
@@ -53,5 +66,53 @@ impl Tally {
             n => format!(", {n} FAILED"),
         };
         format!("{wall}, {} calls, {} tokens{failed}", self.n_completed, self.output_tokens)
+    }
+}
+
+fn earlier(known: Option<InstantNs>, at: InstantNs) -> Option<InstantNs> {
+    Some(known.map_or(at, |known| known.min(at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Counts events given as source, type and further fields.
+    fn line(events: &[(&str, serde_json::Value)]) -> String {
+        let mut tally = Tally::default();
+        for (source, event) in events {
+            let event = serde_json::from_value(event.clone()).unwrap();
+            tally.add(&Recorded { source: (*source).to_owned(), event });
+        }
+        tally.line()
+    }
+
+    fn at(seconds: u64) -> u64 {
+        seconds * 1_000_000_000
+    }
+
+    fn stage(stage: &str, seconds: u64) -> serde_json::Value {
+        json!({"type": "stage_started", "stage": stage, "at_ns": at(seconds)})
+    }
+
+    fn done(seconds: u64) -> serde_json::Value {
+        json!({"type": "done", "outcome": "completed", "at_ns": at(seconds)})
+    }
+
+    #[test]
+    fn the_time_of_several_agents_runs_from_the_first_begin_to_the_last_end() {
+        let found = line(&[
+            ("a", stage("warmup", 10)),
+            ("b", stage("warmup", 11)),
+            ("b", stage("ingest", 22)),
+            ("a", stage("ingest", 21)),
+            ("b", stage("analysis", 23)),
+            ("b", done(29)),
+            ("a", done(26)),
+        ]);
+        assert_eq!(found, "8.0 s, 0 calls, 0 tokens");
+        assert_eq!(line(&[("a", stage("ingest", 3))]), "no end, 0 calls, 0 tokens");
     }
 }

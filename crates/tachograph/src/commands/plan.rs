@@ -11,7 +11,7 @@ use tachograph_report::{PlannedLook, SequentialRule};
 use crate::args::PlanArgs;
 use crate::failure::{Exit, Failure};
 use crate::loaded_plan::{self, LoadedPlan};
-use crate::rehearsal;
+use crate::rehearsal::{self, Rehearsed};
 use crate::terminal::{duration, out};
 
 /// Calls that the native workflow makes in a run, warm-up aside.
@@ -46,8 +46,13 @@ pub(crate) fn execute(args: &PlanArgs) -> Result<Exit, Failure> {
     }
     out(load_bounds(&loaded.plan, &runs));
     if args.rehearse {
-        let seconds = rehearsal::rehearse(&loaded, args.cache.as_deref())?;
-        out(estimate(&loaded.plan, runs.len(), seconds));
+        let rehearsed = rehearsal::rehearse(&loaded, args.cache.as_deref())?;
+        out(estimate(&loaded.plan, &runs, &rehearsed));
+    } else if loaded.plan.is_concurrent() {
+        out(
+            "time      `--rehearse` makes unrecorded runs of the first concurrent configuration and of\n\
+             \u{20}         its agents alone, and says how long the plan will take on these servers",
+        );
     } else {
         out("time      `--rehearse` makes one unrecorded run of the baseline and says how long\n\
              \u{20}         the plan will take on this server");
@@ -222,15 +227,94 @@ fn load_bounds(plan: &Plan, runs: &[Run]) -> String {
     format!("cost      {n_calls} calls, {tokens}")
 }
 
-fn estimate(plan: &Plan, n_runs: usize, seconds: f64) -> String {
-    let slow = seconds * n_runs as f64;
-    let note = match (plan.factors.is_empty(), plan.server_policy) {
+/// Says what was rehearsed, and how long all runs like it take.
+fn estimate(plan: &Plan, runs: &[Run], rehearsed: &[Rehearsed]) -> String {
+    let note = match (plan.factors.is_empty() && !plan.is_concurrent(), plan.server_policy) {
         (true, ServerPolicy::Keep) => "",
         _ => "; reloading the model between configurations comes on top",
     };
+    let is_together = |arm: Arm| arm == Arm::Concurrent;
+    let (together, alone): (Vec<_>, Vec<_>) =
+        rehearsed.iter().partition(|each| is_together(each.arm));
+    let mean = |of: &[&Rehearsed]| {
+        of.iter().map(|each| each.seconds).sum::<f64>() / (of.len() as f64).max(1.0)
+    };
+    let (Some(first), false) = (together.first(), alone.is_empty()) else {
+        let seconds = mean(&rehearsed.iter().collect::<Vec<_>>());
+        let name = match rehearsed.first().map(|each| (each.arm, &each.configuration)) {
+            Some((Arm::Baseline, _)) | None => "the baseline".to_owned(),
+            Some((_, id)) => id.to_string(),
+        };
+        return format!(
+            "time      one rehearsal run of {name} took {}; {} runs like it take {}{note}",
+            duration(seconds),
+            runs.len(),
+            duration(seconds * runs.len() as f64)
+        );
+    };
+    let n_together = runs.iter().filter(|run| is_together(run.arm)).count();
+    let n_alone = runs.len() - n_together;
+    let of_together = mean(&together) * n_together as f64;
+    let of_alone = mean(&alone) * n_alone as f64;
+    let each: Vec<String> = alone
+        .iter()
+        .map(|each| format!("{} {}", each.configuration, duration(each.seconds)))
+        .collect();
     format!(
-        "time      one rehearsal run of the baseline took {}; {n_runs} runs like it take {}{note}",
-        duration(seconds),
-        duration(slow)
+        "time      the first concurrent configuration was rehearsed, and its agents alone:\n\
+         \u{20}         {} took {}; {}\n\
+         \u{20}         {n_together} runs together like it take {}, {n_alone} runs alone {}: {} in \
+         all{note}",
+        first.configuration,
+        duration(first.seconds),
+        each.join(", "),
+        duration(of_together),
+        duration(of_alone),
+        duration(of_together + of_alone)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tachograph_model::plan::parse;
+    use tachograph_model::run::ConfigurationId;
+
+    use super::*;
+
+    fn check(parts: &str, rehearsed: &[(&str, Arm, f64)], expected: &str) {
+        let text = format!(
+            "schema = 'tachograph-plan/1'\nname = 't'\nblocks = 2\n\
+             [[servers]]\nname = 'main'\nmodel = 'm'\nurl = 'http://127.0.0.1:1'\n{parts}"
+        );
+        let plan = parse::parse(&text).unwrap().plan;
+        let rehearsed: Vec<Rehearsed> = rehearsed
+            .iter()
+            .map(|(id, arm, seconds)| Rehearsed {
+                configuration: ConfigurationId((*id).to_owned()),
+                arm: *arm,
+                seconds: *seconds,
+            })
+            .collect();
+        assert_eq!(estimate(&plan, &expand::runs(&plan), &rehearsed), expected);
+    }
+
+    #[test]
+    fn runs_together_and_alone_are_estimated_apart() {
+        check(
+            "[[topologies]]\nname = 'shared'\nservers = ['main']\n\
+             [[agents]]\nname = 'a'\n[[agents]]\nname = 'b'\n[[phases]]\nname = 'p'\n\
+             [[phases.matrices]]\nscenarios = ['chimera-homo']\ntopologies = ['shared']\n\
+             factors = { top_k = [1, 2] }\n",
+            &[("x", Arm::Concurrent, 30.0), ("sa", Arm::Solo, 10.0), ("sb", Arm::Solo, 20.0)],
+            "time      the first concurrent configuration was rehearsed, and its agents alone:\n\
+             \u{20}         x took 30 s; sa 10 s, sb 20 s\n\
+             \u{20}         4 runs together like it take 2 min 0 s, 8 runs alone 2 min 0 s: 4 min 0 s \
+             in all; reloading the model between configurations comes on top",
+        );
+        check(
+            "[[agents]]\nname = 'a'\nserver = 'main'\n",
+            &[("baseline_default", Arm::Baseline, 30.0)],
+            "time      one rehearsal run of the baseline took 30 s; 2 runs like it take 1 min 0 s",
+        );
+    }
 }
