@@ -32,9 +32,9 @@ impl Tally {
     pub(crate) fn add(&mut self, recorded: &Recorded) {
         let agent = &recorded.source;
         match &recorded.event {
-            Event::Ready(ready) => self.ready = earlier(self.ready, ready.at_ns),
+            Event::Ready(ready) => lower(&mut self.ready, ready.at_ns),
             Event::StageStarted(mark) if mark.stage != Stage::Warmup => {
-                self.began = earlier(self.began, mark.at_ns);
+                lower(&mut self.began, mark.at_ns);
             }
             Event::CallSent(sent) if sent.stage == Stage::Warmup => {
                 self.warmups.insert(agent.clone(), sent.call);
@@ -69,8 +69,9 @@ impl Tally {
     }
 }
 
-fn earlier(known: Option<InstantNs>, at: InstantNs) -> Option<InstantNs> {
-    Some(known.map_or(at, |known| known.min(at)))
+/// Lowers `known` to `at`, if that is earlier.
+fn lower(known: &mut Option<InstantNs>, at: InstantNs) {
+    *known = Some(known.map_or(at, |known| known.min(at)));
 }
 
 #[cfg(test)]

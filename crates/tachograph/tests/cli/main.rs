@@ -10,6 +10,7 @@ mod compared;
 mod interrupted;
 mod stopping;
 mod straight_line;
+mod together;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
