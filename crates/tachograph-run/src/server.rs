@@ -220,20 +220,23 @@ impl ManagedServer {
     }
 
     /// Waits at most `timeout` for its process to end by itself, and says how it
-    /// did: `signal 9; its last words: …`. `None` if it lives on, or was stopped.
+    /// did: `signal 9`, or `exit code 1; it said: …`. `None` if it lives on, or was stopped.
     pub fn death_within(&self, timeout: Duration) -> Option<String> {
         let process = self.process.as_ref()?;
         if process.end().is_none() {
             // Whether it has ended is asked below.
             let _waited = process.ended.recv_timeout(timeout);
         }
-        let end = match process.end()? {
-            ProcessEnd::Exited(code) => format!("exit code {code}"),
-            ProcessEnd::Signalled(signal) => format!("signal {signal}"),
-        };
-        let lines = process.stderr_tail();
-        let last = lines.lines().rfind(|line| !line.trim().is_empty());
-        Some(end + &last.map_or_else(String::new, |line| format!("; its last words: {line}")))
+        match process.end()? {
+            ProcessEnd::Exited(code) => {
+                // Who ends by itself says why.
+                let lines = process.stderr_tail();
+                let last = lines.lines().rfind(|line| !line.trim().is_empty());
+                let words = last.map_or_else(String::new, |line| format!("; it said: {line}"));
+                Some(format!("exit code {code}{words}"))
+            }
+            ProcessEnd::Signalled(signal) => Some(format!("signal {signal}")),
+        }
     }
 
     /// Stops the server and starts it again on the same port.

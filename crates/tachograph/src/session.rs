@@ -109,10 +109,15 @@ impl Servers {
     pub(crate) fn start(plan: &Plan, chosen_cache: Option<&Path>) -> Result<Self, Failure> {
         let mut servers = Self { controls: BTreeMap::new(), identities: BTreeMap::new() };
         let mut memory = Memory::of(plan);
+        let mut is_installed = false;
         for server in &plan.servers {
             let control = match (&server.url, &server.managed) {
                 (Some(url), _) => ServerControl::External { url: url.clone() },
                 (None, Some(managed)) => {
+                    if managed.engine == Engine::Llama && !is_installed {
+                        engine::installed(chosen_cache, |line| terminal::note(line))?;
+                        is_installed = true;
+                    }
                     let started = start(plan, server, managed, chosen_cache)?;
                     memory.check(server, &started)?;
                     ServerControl::Managed(started)
@@ -129,7 +134,7 @@ impl Servers {
     }
 }
 
-/// Starts a server of the plan as a child process, with its engine in place.
+/// Starts a server of the plan, whose engine is in place, as a child process.
 fn start(
     plan: &Plan,
     server: &Server,
@@ -138,7 +143,6 @@ fn start(
 ) -> Result<ManagedServer, Failure> {
     let mut extra = Vec::new();
     if managed.engine == Engine::Llama {
-        engine::installed(chosen_cache, |line| terminal::note(line))?;
         extra.push("--cache".to_owned());
         extra.push(cache::folder(chosen_cache)?.display().to_string());
     }

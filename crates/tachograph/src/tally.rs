@@ -102,6 +102,39 @@ mod tests {
         json!({"type": "done", "outcome": "completed", "at_ns": at(seconds)})
     }
 
+    fn sent(call: u32, stage: &str) -> serde_json::Value {
+        let digest = "0".repeat(64);
+        json!({
+            "type": "call_sent", "call": call, "stage": stage, "server": "main",
+            "api": "ollama-generate", "request": "{}", "request_sha256": digest,
+            "parity_sha256": digest, "connection": "fresh", "planned_ns": 1, "connect_ns": 1,
+            "connected_ns": 1, "sent_ns": 1
+        })
+    }
+
+    fn finished(call: u32, output_tokens: u64) -> serde_json::Value {
+        json!({
+            "type": "call_finished", "call": call, "status": "completed", "http_status": 200,
+            "end_ns": 2, "usage": {"output_tokens": output_tokens}, "server": {},
+            "output_sha256": "0".repeat(64), "n_chunks": 1, "n_reads": 1
+        })
+    }
+
+    #[test]
+    fn each_agent_has_its_own_warm_up() {
+        let found = line(&[
+            ("a", sent(0, "warmup")),
+            ("b", sent(0, "warmup")),
+            ("a", finished(0, 1000)),
+            ("a", sent(1, "analysis")),
+            ("b", finished(0, 1000)),
+            ("b", sent(1, "analysis")),
+            ("a", finished(1, 3)),
+            ("b", finished(1, 4)),
+        ]);
+        assert_eq!(found, "no end, 2 calls, 7 tokens");
+    }
+
     #[test]
     fn the_time_of_several_agents_runs_from_the_first_begin_to_the_last_end() {
         let found = line(&[
