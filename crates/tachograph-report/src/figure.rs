@@ -6,9 +6,13 @@
 pub(crate) mod drift;
 pub(crate) mod ecdf;
 pub(crate) mod effects;
+pub(crate) mod efficiency;
 pub(crate) mod forest;
 pub(crate) mod interaction;
+pub(crate) mod lanes;
 pub(crate) mod runs;
+pub(crate) mod scaling;
+pub(crate) mod slowdown;
 pub(crate) mod timeline;
 
 use crate::svg::{Scale, Svg};
@@ -30,6 +34,33 @@ pub(crate) fn label(name: &str) -> String {
         return name.to_owned();
     }
     name.chars().take(35).chain(['…']).collect()
+}
+
+/// Returns names without what all of them begin with, each cut to what the labels
+/// have room for: what comes last tells them apart.
+pub(crate) fn distinct(names: &[&str]) -> Vec<String> {
+    let Some((first, others)) = names.split_first() else { return Vec::new() };
+    let shared = others.iter().fold(first.len(), |shared, other| {
+        let same = first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+        shared.min(same)
+    });
+    // A common beginning ends behind a separator, so that words stay whole.
+    let cut = if others.is_empty() {
+        0
+    } else {
+        first[..first.floor_char_boundary(shared)].rfind('_').map_or(0, |at| at + 1)
+    };
+    names
+        .iter()
+        .map(|name| {
+            let name = name.get(cut..).unwrap_or(name);
+            let length = name.chars().count();
+            if length <= 36 {
+                return name.to_owned();
+            }
+            std::iter::once('…').chain(name.chars().skip(length - 35)).collect()
+        })
+        .collect()
 }
 
 /// Draws a horizontal axis with grid lines from `top` to `bottom`.

@@ -19,6 +19,7 @@ mod document;
 mod facts;
 mod figure;
 mod formula;
+mod multi_agent;
 mod page;
 mod pilot;
 mod render;

@@ -14,7 +14,7 @@ use crate::analysis::Analysis;
 use crate::claim::{ClaimRef, Part};
 use crate::document::{Block, Inline, Tone};
 use crate::report::Report;
-use crate::{single_agent, summary};
+use crate::{multi_agent, single_agent, summary};
 
 /// A number that stands in a rendered text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +56,12 @@ pub struct Rendered {
     pub(crate) summary_maps: BTreeMap<String, (Report, Mapped)>,
 }
 
-/// Renders the `single-agent` report of a study.
+/// Renders the report of a study, of the kind that its plan asks for.
 pub fn render(analysis: &Analysis) -> Rendered {
-    let report = single_agent::write(analysis);
+    let report = match &analysis.concurrency {
+        Some(concurrency) => multi_agent::write(analysis, concurrency),
+        None => single_agent::write(analysis),
+    };
     let markdown = markdown::render(&report);
     let html = html::render(&report);
     let mut summary_maps = BTreeMap::new();

@@ -30,6 +30,7 @@ pub(crate) const SHAPE_STYLE: &str = "\
 .fig .s1{stroke:var(--one);fill:none;stroke-width:2}.fig .s2{stroke:var(--two);fill:none;stroke-width:2}\
 .fig .s3{stroke:var(--three);fill:none;stroke-width:2}\
 .fig .b1{fill:var(--one);fill-opacity:.14}.fig .b2{fill:var(--two);fill-opacity:.14}\
+.fig .wait{fill:var(--inconclusive);fill-opacity:.45}\
 .fig .f1{fill:var(--one)}.fig .f2{fill:var(--two)}.fig .f3{fill:var(--three)}\
 .fig .better{stroke:var(--better);fill:var(--better)}.fig .worse{stroke:var(--worse);fill:var(--worse)}\
 .fig .equivalent{stroke:var(--equivalent);fill:var(--equivalent)}\

@@ -6,7 +6,7 @@
 //! Does not: choose words or compute; the kinds of reports do the one,
 //! [`Analysis`] the other.
 
-use tachograph_model::plan::{Metric, PromptCache};
+use tachograph_model::plan::{Metric, Order, PromptCache, ServerPolicy};
 use tachograph_model::run::Arm;
 use tachograph_stats::{Interval, ProportionEstimate};
 
@@ -386,4 +386,31 @@ fn heading(level: u8, words: &'static str) -> Block {
 pub(crate) fn anchor(words: &str) -> String {
     let kept = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Returns the order of runs in words.
+pub(crate) fn order(order: Order) -> &'static str {
+    match order {
+        Order::RandomizedBlocks => "randomised complete blocks, shuffled from the seed",
+        Order::AsWritten => "as written, in each block: order and drift are confounded",
+        Order::Abba => "alternating: baseline first in one block, last in the next",
+    }
+}
+
+/// Returns what happens to servers between runs, in words.
+pub(crate) fn policy(policy: ServerPolicy) -> &'static str {
+    match policy {
+        ServerPolicy::Keep => "left as it is",
+        ServerPolicy::Unload => "model evicted before each run, so that first calls are cold",
+        ServerPolicy::Restart => "process restarted before each run",
+    }
+}
+
+/// Returns how the prompt cache is treated, in words.
+pub(crate) fn cache(cache: PromptCache) -> &'static str {
+    match cache {
+        PromptCache::Nonce => "defeated by a nonce at the start of each prompt",
+        PromptCache::Off => "switched off at the server",
+        PromptCache::On => "left on: repeated prompts are cheaper, and cached tokens are shown",
+    }
 }

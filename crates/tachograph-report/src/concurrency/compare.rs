@@ -33,8 +33,7 @@ pub(crate) struct Pairing {
 pub(crate) struct Step {
     /// Position of the series.
     pub(crate) series: usize,
-    /// Numbers of agents.
-    pub(crate) from: usize,
+    /// The larger number of agents.
     pub(crate) to: usize,
     /// True speed-up with more agents against with fewer: more is better.
     pub(crate) speedup: Compared,
@@ -164,7 +163,7 @@ pub(crate) fn steps(series: &[Series], observed: &[Observed], rule: &DecisionRul
     for (at, series) in series.iter().enumerate() {
         for couple in series.points.windows(2) {
             let (fewer, more) = (couple[0], couple[1]);
-            places.push((at, fewer.0, more.0));
+            places.push((at, more.0));
             let runs = |at: Option<usize>| at.map(|at| by_block(observed, at));
             let (with_fewer, with_more) = (runs(fewer.1), runs(more.1).unwrap_or_default());
             let both = with_more.values().filter_map(|run| {
@@ -182,7 +181,7 @@ pub(crate) fn steps(series: &[Series], observed: &[Observed], rule: &DecisionRul
     places
         .into_iter()
         .zip(family(members, &rule))
-        .map(|((series, from, to), speedup)| Step { series, from, to, speedup })
+        .map(|((series, to), speedup)| Step { series, to, speedup })
         .collect()
 }
 

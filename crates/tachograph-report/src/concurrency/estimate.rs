@@ -57,8 +57,6 @@ pub(crate) struct TogetherAnalysis {
 pub(crate) struct AgentAnalysis {
     pub(crate) agent: String,
     pub(crate) server: String,
-    /// Its solo configuration.
-    pub(crate) solo: String,
     pub(crate) together: Option<Estimate>,
     pub(crate) alone: Option<Estimate>,
     /// Wall time together over wall time alone.
@@ -151,7 +149,6 @@ pub(crate) fn one(
             AgentAnalysis {
                 agent: placement.agent.clone(),
                 server: placement.server.clone(),
-                solo: placement.solo.as_ref().map(ToString::to_string).unwrap_or_default(),
                 ..agent(&agents, &runs, index, rule)
             }
         })
@@ -211,7 +208,6 @@ fn agent(
     AgentAnalysis {
         agent: String::new(),
         server: String::new(),
-        solo: String::new(),
         together: mean(&|agent| Some(agent.together.wall_s)),
         alone: mean(&|agent| Some(agent.alone.wall_s)),
         slowdown: None,

@@ -47,8 +47,6 @@ pub(crate) struct Work {
     /// Mean wait of its calls before the prompt, in milliseconds; absent where the
     /// server reports no durations.
     pub(crate) wait_ms: Option<f64>,
-    /// Mean end-to-end latency of its calls, in milliseconds.
-    pub(crate) e2e_ms: f64,
 }
 
 impl Work {
@@ -63,7 +61,6 @@ impl Work {
             wall_s,
             output_tokens: agent.output_tokens() as f64,
             wait_ms: mean(&CallFacts::wait_ms),
-            e2e_ms: mean(&CallFacts::e2e_ms)?,
         })
     }
 

@@ -1,11 +1,9 @@
 //! What was claimed before the data, and what came otherwise.
 
-use tachograph_model::plan::{Order, PromptCache, ServerPolicy};
-
 use super::stopping;
 use crate::document::{Align, Prose, Table, code, comma_separated, text};
 use crate::sections::deviations;
-use crate::writer::{Writer, plural};
+use crate::writer::{Writer, cache, order, plural, policy};
 
 pub(super) fn section(writer: &mut Writer<'_>) {
     writer.heading("What was planned");
@@ -75,28 +73,4 @@ pub(super) fn section(writer: &mut Writer<'_>) {
     });
     stopping::section(writer);
     deviations::section(writer);
-}
-
-fn order(order: Order) -> &'static str {
-    match order {
-        Order::RandomizedBlocks => "randomised complete blocks, shuffled from the seed",
-        Order::AsWritten => "as written, in each block: order and drift are confounded",
-        Order::Abba => "alternating: baseline first in one block, last in the next",
-    }
-}
-
-fn policy(policy: ServerPolicy) -> &'static str {
-    match policy {
-        ServerPolicy::Keep => "left as it is",
-        ServerPolicy::Unload => "model evicted before each run, so that first calls are cold",
-        ServerPolicy::Restart => "process restarted before each run",
-    }
-}
-
-fn cache(cache: PromptCache) -> &'static str {
-    match cache {
-        PromptCache::Nonce => "defeated by a nonce at the start of each prompt",
-        PromptCache::Off => "switched off at the server",
-        PromptCache::On => "left on: repeated prompts are cheaper, and cached tokens are shown",
-    }
 }
