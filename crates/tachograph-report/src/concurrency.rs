@@ -20,7 +20,7 @@ use tachograph_stats::DecisionRule;
 use crate::analysis::RunRow;
 use crate::facts::RunFacts;
 use compare::{Pairing, Step};
-use estimate::TogetherAnalysis;
+use estimate::{Material, TogetherAnalysis};
 use group::{Group, Series};
 use observe::Observed;
 use timeline::Lanes;
@@ -61,9 +61,10 @@ impl Concurrency {
             return None;
         }
         let observed = observe::all(planned, facts, rows);
+        let material = Material { planned, observed: &observed, facts, rows };
         let mut together: Vec<TogetherAnalysis> = (0..planned.len())
             .filter(|&at| planned[at].arm == Arm::Concurrent)
-            .map(|at| estimate::one(planned, at, &observed, facts, rows, rule))
+            .map(|at| estimate::one(&material, at, rule))
             .collect();
         compare::judge(&mut together, &observed, rule);
         let groups = group::all(planned, &together, &observed, rule);

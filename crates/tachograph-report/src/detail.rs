@@ -12,6 +12,7 @@ mod estimates;
 mod factors;
 mod order;
 mod spread;
+mod together;
 mod unpaired;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,6 +126,14 @@ impl Detail {
                 section(analysis, inputs)
             })
             .collect();
+        if let Some(concurrency) = &analysis.concurrency {
+            let together = Section {
+                metric: None,
+                title: "Agents at once".to_owned(),
+                sheets: together::sheets(analysis, concurrency),
+            };
+            sections.insert(0, together);
+        }
         sections.push(Section {
             metric: None,
             title: "Calls of the study".to_owned(),

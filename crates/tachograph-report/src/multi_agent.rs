@@ -11,6 +11,7 @@ mod claims;
 mod contention;
 mod efficiency;
 mod methodology;
+pub(crate) mod page;
 mod phases;
 mod planned;
 mod recommend;

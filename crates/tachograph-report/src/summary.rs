@@ -8,9 +8,11 @@ use tachograph_model::run::Arm;
 
 use crate::analysis::Analysis;
 use crate::claim::{Format, Number, Part, Source};
-use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
+use crate::document::{Align, Prose, Table, cell, code, text};
 use crate::formula::Formula;
+use crate::multi_agent::page;
 use crate::report::Report;
+use crate::sections::environment;
 use crate::writer::{Writer, arm_name, metric_id, plural};
 
 /// Writes the page of the configuration at position `at`.
@@ -21,12 +23,7 @@ pub(crate) fn write(analysis: &Analysis, at: usize) -> Report {
     let source = || Source::Runs(id.to_string());
     let sealed = writer.count(format!("runs/{id}/sealed"), each.n_sealed, source());
     let measured = writer.count(format!("runs/{id}/measured"), each.n_measured, source());
-    let options = if each.planned.options.is_empty() {
-        text("server defaults")
-    } else {
-        let options = each.planned.options.iter();
-        comma_separated(options.map(|(name, value)| code(format!("{name}={value}"))))
-    };
+    let options = environment::sent(&each.planned);
     let facts = vec![
         ("Study", Prose::new().quote(&analysis.plan.name)),
         ("Arm", text(arm_name(each.planned.arm))),
@@ -60,6 +57,12 @@ pub(crate) fn write(analysis: &Analysis, at: usize) -> Report {
                 .part(ratio, Part::N)
                 .text(" blocks."),
         );
+    } else if let (Arm::Concurrent, Some(concurrency)) = (each.planned.arm, &analysis.concurrency) {
+        page::write(&mut writer, concurrency, at);
+    } else if each.planned.arm == Arm::Solo {
+        writer.paragraph(text(
+            "One agent alone: what concurrent configurations are held against in the same block.",
+        ));
     } else if each.planned.arm != Arm::Baseline {
         writer.paragraph(text("It could not be compared with the baseline."));
     }
@@ -78,8 +81,13 @@ pub(crate) fn write(analysis: &Analysis, at: usize) -> Report {
             ])
         })
         .collect();
+    let caption = if analysis.concurrency.is_some() {
+        text("Mean over runs; of all agents together where there are several.")
+    } else {
+        text("Mean over runs, and change against the baseline within blocks.")
+    };
     writer.table(Table {
-        caption: text("Mean over runs, and change against the baseline within blocks."),
+        caption,
         columns: vec![
             (text("metric"), Align::Left),
             (text("n"), Align::Right),
@@ -91,9 +99,9 @@ pub(crate) fn write(analysis: &Analysis, at: usize) -> Report {
         rows,
     });
     runs(&mut writer, at, primary);
-    let mut page = writer.into_report("", &id.to_string(), facts);
-    page.question = None;
-    page
+    let mut written = writer.into_report("", &id.to_string(), facts);
+    written.question = None;
+    written
 }
 
 fn runs(writer: &mut Writer<'_>, at: usize, primary: Metric) {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tachograph_model::options::Options;
+use tachograph_model::plan::concurrent::Topology;
 use tachograph_model::plan::parse::{self, Parsed};
 use tachograph_model::plan::{Api, Engine, Managed, Plan, PromptCache, ServerPolicy};
 
@@ -56,8 +57,15 @@ pub(crate) fn parse_text(
     parse_adapted(name, text, folder, overrides, None)
 }
 
-/// As [`parse_text`], for a plan whose servers are replaced by one at a URL that
-/// speaks `api`: what it cannot do is left out of the plan.
+/// The one server at a URL that replaces all of a plan's.
+#[derive(Debug)]
+pub(crate) struct Adapted<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) api: Api,
+}
+
+/// As [`parse_text`], for a plan whose servers are replaced by one of the user's:
+/// what it cannot do is left out of the plan.
 ///
 /// # Errors
 ///
@@ -67,7 +75,7 @@ pub(crate) fn parse_adapted(
     text: String,
     folder: PathBuf,
     overrides: &Overrides,
-    api: Option<Api>,
+    adapted: Option<&Adapted<'_>>,
 ) -> Result<LoadedPlan, Failure> {
     let Parsed { mut plan, warnings } = parse::parse(&text).map_err(|error| {
         Failure::new(Exit::Usage, format!("{name}: {error}")).at(name, &text, error.span)
@@ -77,13 +85,44 @@ pub(crate) fn parse_adapted(
         terminal::note(format!("warning: {name}, line {line}: {}", warning.message));
     }
     let mut overrides = apply(&mut plan, overrides)?;
-    overrides.extend(api.map(|api| speak(&mut plan, api)).into_iter().flatten());
+    if let Some(adapted) = adapted {
+        overrides.extend(on_one_server(&mut plan, adapted.url));
+        overrides.extend(speak(&mut plan, adapted.api));
+    }
     if !overrides.is_empty() {
         parse::recheck(&plan).map_err(|error| {
             Failure::new(Exit::Usage, format!("with the command line's changes: {}", error.message))
         })?;
     }
     Ok(LoadedPlan { text, plan, overrides, folder })
+}
+
+/// Leaves one server in the plan, at `url`, with every agent on it. Topologies of
+/// several servers are left out. Each change is listed with the overrides.
+fn on_one_server(plan: &mut Plan, url: &str) -> Vec<String> {
+    let mut changes = Vec::new();
+    let one_server = |topology: &Topology| topology.servers.len() == 1;
+    for topology in plan.topologies.iter().filter(|each| !one_server(each)) {
+        changes.push(format!("topology {} is left out", topology.name));
+    }
+    plan.topologies.retain(one_server);
+    let kept: Vec<String> = plan.topologies.iter().map(|each| each.name.clone()).collect();
+    for matrix in plan.phases.iter_mut().flat_map(|phase| &mut phase.matrices) {
+        matrix.topologies.retain(|name| kept.contains(name));
+    }
+    plan.servers.truncate(1);
+    for server in &mut plan.servers {
+        changes.push(format!("server {} = {url}", server.name));
+        server.url = Some(url.to_owned());
+        server.managed = None;
+        for topology in &mut plan.topologies {
+            topology.servers = vec![server.name.clone()];
+        }
+        for agent in plan.agents.iter_mut().filter(|agent| agent.server.is_some()) {
+            agent.server = Some(server.name.clone());
+        }
+    }
+    changes
 }
 
 /// Makes every server of the plan speak `api`, and what a server given by URL

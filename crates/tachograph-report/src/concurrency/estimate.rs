@@ -116,15 +116,17 @@ pub(crate) fn pairs(runs: &[&Observed], value: impl Fn(&Observed) -> (f64, f64))
     Pairs::new(&pairs).ok()
 }
 
+/// What a configuration is estimated from.
+pub(crate) struct Material<'a> {
+    pub(crate) planned: &'a [Configuration],
+    pub(crate) observed: &'a [Observed],
+    pub(crate) facts: &'a [&'a RunFacts],
+    pub(crate) rows: &'a [RunRow],
+}
+
 /// Estimates the configuration at position `at`; comparisons are added later.
-pub(crate) fn one(
-    planned: &[Configuration],
-    at: usize,
-    observed: &[Observed],
-    facts: &[&RunFacts],
-    rows: &[RunRow],
-    rule: &DecisionRule,
-) -> TogetherAnalysis {
+pub(crate) fn one(material: &Material<'_>, at: usize, rule: &DecisionRule) -> TogetherAnalysis {
+    let Material { planned, observed, facts, rows } = *material;
     let configuration = &planned[at];
     let own = by_block(observed, at);
     let runs: Vec<&Observed> = own.values().copied().collect();

@@ -164,11 +164,11 @@ pub(crate) fn series(planned: &[Configuration]) -> Vec<Series> {
             continue;
         };
         let point = (configuration.placements.len(), Some(at));
-        match all.iter_mut().find(|series| series.made_from == *together) {
-            Some(series) => series.points.push(point),
-            None => {
-                all.push(Series { made_from: together.clone(), points: vec![(1, None), point] })
-            }
+        let same = all.iter_mut().find(|series| series.made_from == *together);
+        if let Some(series) = same {
+            series.points.push(point);
+        } else {
+            all.push(Series { made_from: together.clone(), points: vec![(1, None), point] });
         }
     }
     all.retain(|series| series.points.len() > 2);

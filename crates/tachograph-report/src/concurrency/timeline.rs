@@ -21,7 +21,7 @@ pub(crate) struct Lanes {
     pub(crate) run: RunId,
     pub(crate) topology: String,
     pub(crate) makespan_ms: f64,
-    pub(crate) lanes: Vec<Lane>,
+    pub(crate) agents: Vec<Lane>,
     /// Agents that are not drawn, for want of room.
     pub(crate) n_left_out: usize,
 }
@@ -44,14 +44,14 @@ pub(crate) struct Track {
     pub(crate) calls: Vec<Span>,
 }
 
-/// One call: loading, waiting, prompt, output, one after the other.
+/// One call: loading, waiting, prompt, output, one after the other. In milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    pub(crate) start_ms: f64,
-    pub(crate) loaded_ms: f64,
-    pub(crate) waited_ms: f64,
-    pub(crate) first_ms: f64,
-    pub(crate) end_ms: f64,
+    pub(crate) start: f64,
+    pub(crate) loaded: f64,
+    pub(crate) waited: f64,
+    pub(crate) first: f64,
+    pub(crate) end: f64,
 }
 
 impl Span {
@@ -59,18 +59,12 @@ impl Span {
     /// first token is prompt.
     fn of(call: &CallFacts, began: InstantNs) -> Option<Self> {
         let millis = |at: InstantNs| at.since(began).map(DurationNs::as_millis);
-        let start_ms = millis(call.sent()?)?;
-        let end_ms = millis(call.end)?;
-        let first_ms = (start_ms + call.ttft_ms()?).min(end_ms);
-        let load = call.load_ms().unwrap_or_default().min(first_ms - start_ms);
-        let wait = call.wait_ms().unwrap_or_default().min(first_ms - start_ms - load);
-        Some(Self {
-            start_ms,
-            loaded_ms: start_ms + load,
-            waited_ms: start_ms + load + wait,
-            first_ms,
-            end_ms,
-        })
+        let start = millis(call.sent()?)?;
+        let end = millis(call.end)?;
+        let first = (start + call.ttft_ms()?).min(end);
+        let load = call.load_ms().unwrap_or_default().min(first - start);
+        let wait = call.wait_ms().unwrap_or_default().min(first - start - load);
+        Some(Self { start, loaded: start + load, waited: start + load + wait, first, end })
     }
 }
 
@@ -138,7 +132,7 @@ fn lanes(
         run: run.id.clone(),
         topology: topology.to_owned(),
         makespan_ms: observed.makespan_s * 1e3,
-        lanes: all?,
+        agents: all?,
         n_left_out: configuration.placements.len().saturating_sub(LANES_MAX),
     })
 }

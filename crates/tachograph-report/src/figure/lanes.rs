@@ -9,15 +9,15 @@ const LANE: f64 = 46.0;
 
 pub(crate) fn draw(lanes: &Lanes) -> (Svg, String) {
     let names: Vec<String> =
-        lanes.lanes.iter().map(|lane| format!("{} on {}", lane.agent, lane.server)).collect();
+        lanes.agents.iter().map(|lane| format!("{} on {}", lane.agent, lane.server)).collect();
     let left = label_width(names.iter().map(String::as_str));
-    let (top, bottom) = (34.0, 34.0 + LANE * lanes.lanes.len() as f64);
+    let (top, bottom) = (34.0, 34.0 + LANE * lanes.agents.len() as f64);
     let longest =
-        lanes.lanes.iter().map(|lane| lane.alone.end_ms).fold(lanes.makespan_ms, f64::max);
+        lanes.agents.iter().map(|lane| lane.alone.end_ms).fold(lanes.makespan_ms, f64::max);
     let scale = Scale::from_zero(longest / 1e3, left, WIDTH - 16.0);
     let mut svg = Svg::new(WIDTH, bottom + 44.0);
     bottom_axis(&mut svg, &scale, (top, bottom), "seconds from the common start");
-    for (index, (lane, name)) in lanes.lanes.iter().zip(&names).enumerate() {
+    for (index, (lane, name)) in lanes.agents.iter().zip(&names).enumerate() {
         let y = top + LANE * index as f64;
         svg.text("mono end", (left - 12.0, y + 19.0), &label(name));
         svg.text("tick end", (left - 12.0, y + 35.0), "alone");
@@ -33,11 +33,11 @@ pub(crate) fn draw(lanes: &Lanes) -> (Svg, String) {
         x += 110.0;
     }
     let words: Vec<String> = lanes
-        .lanes
+        .agents
         .iter()
         .map(|lane| {
             let waited: f64 =
-                lane.together.calls.iter().map(|call| call.waited_ms - call.loaded_ms).sum();
+                lane.together.calls.iter().map(|call| call.waited - call.loaded).sum();
             format!(
                 "{} together {:.2} s, alone {:.2} s, waiting {:.2} s",
                 lane.agent,
@@ -64,9 +64,9 @@ fn track(svg: &mut Svg, scale: &Scale, track: &Track, (y, height): (f64, f64)) {
         let mut bar = |style: &str, from: f64, to: f64| {
             svg.rect(style, (place(from), y), ((place(to) - place(from)).max(0.0), height));
         };
-        bar("f2", call.start_ms, call.loaded_ms);
-        bar("wait", call.loaded_ms, call.waited_ms);
-        bar("f3", call.waited_ms, call.first_ms);
-        bar("f1", call.first_ms, call.end_ms);
+        bar("f2", call.start, call.loaded);
+        bar("wait", call.loaded, call.waited);
+        bar("f3", call.waited, call.first);
+        bar("f1", call.first, call.end);
     }
 }

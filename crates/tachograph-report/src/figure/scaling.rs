@@ -5,12 +5,15 @@ use crate::concurrency::Concurrency;
 use crate::concurrency::group::Series;
 use crate::svg::{Scale, Svg};
 
+/// A number of agents, the speed-up, and the ends of its interval.
+type Point = (f64, f64, f64, f64);
+
 /// Lines that are drawn at most.
 const LINES_MAX: usize = 6;
 
 pub(crate) fn draw(concurrency: &Concurrency) -> Option<(Svg, String)> {
     let speedup = |at: usize| concurrency.of_configuration(at)?.speedup;
-    let drawn: Vec<(&Series, Vec<(f64, f64, f64, f64)>)> = concurrency
+    let drawn: Vec<(&Series, Vec<Point>)> = concurrency
         .series
         .iter()
         .take(LINES_MAX)

@@ -51,18 +51,20 @@ pub(super) const TOGETHER: [(Formula, &str, &str); 26] = [
         Formula::Balance,
         "balance",
         "Sum of the agents' wall times together divided by makespan times number of agents: how \
-         equal the durations are, nothing else. Older reports called it efficiency.",
+         equal the durations are, nothing else. Older reports called it efficiency. Mean over runs, t \
+         interval cut at one.",
     ),
     (
         Formula::Fairness,
         "jain",
         "Jain's index over the agents' wall times alone divided by together: one if all are \
-         slowed down alike (Jain, Chiu and Hawe).",
+         slowed down alike (Jain, Chiu and Hawe); mean over runs, t interval cut at one.",
     ),
     (
         Formula::Overlap,
         "overlap",
-        "Share of the makespan during which every agent waits for or receives tokens.",
+        "Share of the makespan during which every agent waits for or receives tokens; mean over \
+         runs, t interval cut at one.",
     ),
     (
         Formula::Wait,
@@ -121,7 +123,7 @@ pub(super) const TOGETHER: [(Formula, &str, &str); 26] = [
         Formula::GroupMean,
         "group-mean",
         "Mean over blocks of the mean over the group's configurations, for blocks that have all \
-         of them; t interval over blocks.",
+         of them; t interval over blocks, cut at one.",
     ),
     (
         Formula::TopologyRatio,

@@ -61,7 +61,7 @@ impl<'a> Claims<'a> {
         (unit, format, formula): (&str, Format, Formula),
     ) -> Option<ClaimRef> {
         let estimate = estimate?;
-        let n = (estimate.summary.n as u64, estimate.interval);
+        let n = (estimate.summary.n as u64, within(estimate, formula));
         let value = (estimate.summary.mean, unit, format);
         Some(writer.estimate(self.name(what), value, n, (formula, self.source())))
     }
@@ -117,7 +117,7 @@ impl<'a> Claims<'a> {
     }
 
     pub(super) fn alone(&self, writer: &mut Writer<'_>) -> Option<ClaimRef> {
-        let how = ("s", seconds(self.each.makespan.as_ref()), Formula::AloneSum);
+        let how = ("s", seconds(self.each.alone.as_ref()), Formula::AloneSum);
         self.mean(writer, "alone_sum", self.each.alone.as_ref(), how)
     }
 
@@ -203,7 +203,7 @@ impl<'a> Claims<'a> {
     ) -> Option<ClaimRef> {
         let (what, estimate) =
             if together { ("wall", &agent.together) } else { ("wall_alone", &agent.alone) };
-        let how = ("s", seconds(agent.together.as_ref()), Formula::AgentWall);
+        let how = ("s", seconds(estimate.as_ref()), Formula::AgentWall);
         self.mean(writer, &Self::of_agent(agent, what), estimate.as_ref(), how)
     }
 
@@ -239,7 +239,21 @@ fn rate(estimate: Option<&Estimate>) -> Format {
 
 fn millis(estimate: Option<&Estimate>) -> Format {
     let typical = estimate.map_or(10.0, |estimate| estimate.summary.mean);
-    Format::Fixed(if typical < 10.0 { 1 } else { 0 })
+    Format::Fixed(u8::from(typical < 10.0))
+}
+
+/// Returns the interval of a mean, cut to what a share can be if it is one.
+fn within(estimate: &Estimate, formula: Formula) -> Option<Interval> {
+    let is_share = matches!(
+        formula,
+        Formula::Balance | Formula::Fairness | Formula::Overlap | Formula::GroupMean
+    );
+    let cut = |interval: Interval| Interval {
+        low: interval.low.max(0.0),
+        high: interval.high.min(1.0),
+        ..interval
+    };
+    if is_share { estimate.interval.map(cut) } else { estimate.interval }
 }
 
 fn scaled(interval: Interval, scale: f64) -> Interval {
@@ -289,7 +303,7 @@ fn group_mean(
     (unit, format): (&str, Format),
 ) -> Option<ClaimRef> {
     let estimate = estimate?;
-    let n = (estimate.summary.n as u64, estimate.interval);
+    let n = (estimate.summary.n as u64, within(estimate, Formula::GroupMean));
     let source = Source::Runs(MEASURED_RUNS.to_owned());
     let value = (estimate.summary.mean, unit, format);
     Some(writer.estimate(group_name(group, what), value, n, (Formula::GroupMean, source)))

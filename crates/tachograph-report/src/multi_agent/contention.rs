@@ -42,10 +42,18 @@ pub(super) fn counts(writer: &mut Writer<'_>, concurrency: &Concurrency) -> Pros
     let source = || Source::Runs(MEASURED_RUNS.to_owned());
     let total = writer.count("contention/configurations", all, source());
     let words = [
-        (Contention::Shown, "shown", " shown to slow at least one agent down"),
-        (Contention::Absent, "absent", " shown not to slow any agent down by more than the margin"),
-        (Contention::Open, "open", " open: neither shown nor ruled out for every agent"),
-        (Contention::NotJudged, "not_judged", " not judged for want of complete blocks"),
+        (
+            Contention::Shown,
+            "shown",
+            " with contention (at least one agent shown to be slower than alone)",
+        ),
+        (
+            Contention::Absent,
+            "absent",
+            " without (every agent shown to be as fast as alone, within the margin)",
+        ),
+        (Contention::Open, "open", " open (contention neither shown nor ruled out)"),
+        (Contention::NotJudged, "not_judged", " not judged (too few complete blocks)"),
     ];
     let parts: Vec<Prose> = words
         .into_iter()

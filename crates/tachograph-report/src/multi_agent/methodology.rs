@@ -10,14 +10,14 @@ pub(super) fn section(writer: &mut Writer<'_>) {
             " is one configuration executed once, each agent in a fresh process. It is the unit of \
              replication: means, intervals and tests are over runs, never over calls.",
         ),
-        Prose::new().strong(text("Alone and together in one block. ")).text(
-            "Each block holds every concurrent configuration once and, for each of its agents, a \
+        Prose::new().strong(text("Alone and together in one block.")).text(
+            " Each block holds every concurrent configuration once and, for each of its agents, a \
              run in which that agent does the same alone: same prompts, same options, same server. \
              The order inside a block is shuffled. What is compared is compared within blocks, so \
              that a slow hour touches both sides alike.",
         ),
-        Prose::new().strong(text("A common start. ")).text(
-            "Agents start up, make their warm-up calls, and wait; then all are told one instant \
+        Prose::new().strong(text("A common start.")).text(
+            " Agents start up, make their warm-up calls, and wait; then all are told one instant \
              at which to begin. Solo runs go the same way. The wall time of an agent runs from its \
              first stage after that to its end: it reads its files, asks for an analysis, and asks \
              for a report.",

@@ -1,5 +1,6 @@
 //! What was asked, before the data.
 
+use tachograph_model::plan::Plan;
 use tachograph_model::run::Arm;
 
 use crate::claim::Source;
@@ -66,6 +67,17 @@ pub(super) fn section(writer: &mut Writer<'_>) {
             Prose::new().value(warmups).text(", before the common start, recorded and left out"),
         ],
     ];
+    rows.extend(parts(plan));
+    writer.table(Table {
+        caption: text("The plan, as far as it decides what is claimed."),
+        columns: vec![(text("what"), Align::Left), (text("stated"), Align::Left)],
+        rows,
+    });
+}
+
+/// Agents, common options and phases of the plan.
+fn parts(plan: &Plan) -> Vec<Vec<Prose>> {
+    let mut rows = Vec::new();
     for agent in &plan.agents {
         let mut line = Prose::new().text("role ").code(agent.role.name());
         if let Some(command) = &agent.command {
@@ -98,11 +110,7 @@ pub(super) fn section(writer: &mut Writer<'_>) {
         let matrices = crate::document::separated("; ", matrices);
         rows.push(vec![Prose::new().text("phase ").code(&phase.name), matrices]);
     }
-    writer.table(Table {
-        caption: text("The plan, as far as it decides what is claimed."),
-        columns: vec![(text("what"), Align::Left), (text("stated"), Align::Left)],
-        rows,
-    });
+    rows
 }
 
 fn options(options: &tachograph_model::options::Options) -> Prose {

@@ -55,7 +55,7 @@ pub(crate) fn configurations(writer: &mut Writer<'_>) {
             vec![
                 code(id),
                 text(arm_name(each.planned.arm)),
-                environment::options(&each.planned.options),
+                environment::sent(&each.planned),
                 Prose::new().value(sealed),
                 Prose::new().value(measured),
                 cell(cached),

@@ -150,6 +150,18 @@ fn optional(value: Option<&str>) -> Prose {
     value.map_or_else(|| text("not known"), |value| Prose::new().quote(value))
 }
 
+/// Returns what a configuration sends, agent by agent where there are several.
+pub(crate) fn sent(configuration: &tachograph_model::run::Configuration) -> Prose {
+    if configuration.together.is_none() {
+        return options(&configuration.options);
+    }
+    let one = |placement: &tachograph_model::run::Placement| {
+        let line = Prose::new().code(&placement.agent).text(" on ").code(&placement.server);
+        line.text(": ").then(options(&placement.options))
+    };
+    crate::document::separated("; ", configuration.placements.iter().map(one))
+}
+
 /// Returns identifiers one after the other.
 pub(crate) fn options(options: &tachograph_model::options::Options) -> Prose {
     if options.is_empty() {

@@ -177,8 +177,8 @@ fn background_of(validity: &mut Validity, threads: Option<f64>, runs: &[(&RunFac
 
 /// Returns how many processors the named servers can keep busy, if all are managed.
 fn server_threads(plan: &Plan, names: &BTreeSet<&str>) -> Option<f64> {
-    let named = plan.servers.iter().filter(|server| names.contains(&*server.name));
-    let threads = named.map(|server| Some(server.managed.as_ref()?.threads));
+    let used = plan.servers.iter().filter(|server| names.contains(&*server.name));
+    let threads = used.map(|server| Some(server.managed.as_ref()?.threads));
     threads.map(|threads| threads.map(f64::from)).sum()
 }
 

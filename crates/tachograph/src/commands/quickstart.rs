@@ -2,25 +2,43 @@
 
 use std::path::{Path, PathBuf};
 
+use tachograph_model::plan::{Api, Engine};
+
 use crate::args::{Overrides, QuickstartArgs};
 use crate::commands::{report, run, verify};
 use crate::failure::{Exit, Failure};
-use crate::loaded_plan::{self, LoadedPlan};
+use crate::loaded_plan::{self, Adapted, LoadedPlan};
 use crate::terminal::{note, out};
 use crate::{cache, engine, session};
 
-/// The plan that the quickstart carries out.
-const PLAN: &str = include_str!("../../../../plans/quick.toml");
+/// The plans that the quickstart carries out: one agent, then two at once.
+const ONE_AGENT: Shipped =
+    Shipped { name: "plans/quick.toml", text: include_str!("../../../../plans/quick.toml") };
+const TWO_AGENTS: Shipped = Shipped {
+    name: "plans/multi-quick.toml",
+    text: include_str!("../../../../plans/multi-quick.toml"),
+};
+
+/// A plan that is part of the program.
+struct Shipped {
+    name: &'static str,
+    text: &'static str,
+}
 
 /// Carries the command out.
 pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
     let began = tachograph_run::clock::now();
     let cache = args.cache.as_deref();
-    let loaded = plan(&args.overrides)?;
-    make_room(&args.output, args.force)?;
+    let server = on_server(&args.overrides)?;
+    let one_agent = plan(&ONE_AGENT, &args.overrides, server.as_ref())?;
+    let two_agents = plan(&TWO_AGENTS, &args.overrides, server.as_ref())?;
+    let (first, second) = (args.output.clone(), beside(&args.output));
+    for study in [&first, &second] {
+        make_room(study, args.force)?;
+    }
 
     step(1, "the model");
-    if loaded.plan.servers.iter().any(|server| server.url.is_some()) {
+    if server.is_some() {
         note("  a server of yours; nothing to install");
     } else if args.overrides.simulated {
         note(
@@ -33,69 +51,137 @@ pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
     }
     note(format!("  agents read {}", cache::samples(&cache::folder(cache)?)?.display()));
 
-    step(2, "measure: a fresh agent process per run, configurations in random order in each block");
-    let study = &args.output;
-    let exit = run::fresh(&loaded, study, cache)?;
-    let is_complete = tachograph_store::Study::open(study)
-        .map_err(|error| Failure::failed(&error))?
-        .is_completed();
-    if !is_complete {
-        note(format!("  partly done; to go on: tacho run --resume -o {}", study.display()));
-        return Ok(exit);
+    let studies = [
+        (
+            2,
+            "measure one agent: a fresh process per run, configurations in random order",
+            &one_agent,
+            &first,
+        ),
+        (
+            3,
+            "measure two agents: each alone, and both at once, in random order",
+            &two_agents,
+            &second,
+        ),
+    ];
+    let mut exit = Exit::Done;
+    for (number, what, loaded, study) in studies {
+        step(number, what);
+        let own = run::fresh(loaded, study, cache)?;
+        let opened = tachograph_store::Study::open(study);
+        if !opened.map_err(|error| Failure::failed(&error))?.is_completed() {
+            note(format!("  partly done; to go on: tacho run --resume -o {}", study.display()));
+            return Ok(own);
+        }
+        exit = if own == Exit::Done { exit } else { own };
     }
 
-    step(3, "report: estimates, verdicts, figures, all from the sealed events");
-    let derivation = report::publish(study)?;
-    let (n_claims, n_printed) = derivation.rendered.n_claims();
-    note(format!("  {n_claims} claims stand behind {n_printed} printed numbers"));
+    step(4, "report: estimates, verdicts, figures, all from the sealed events");
+    let mut pages = Vec::new();
+    for study in [&first, &second] {
+        let derivation = report::publish(study)?;
+        let (n_claims, n_printed) = derivation.rendered.n_claims();
+        note(format!("  {n_claims} claims stand behind {n_printed} printed numbers"));
+        let page = format!("reports/{}/report.html", derivation.rendered.kind());
+        let page =
+            std::path::absolute(study.join(page)).map_err(|error| Failure::failed(&error))?;
+        pages.push((page, report::headline(&derivation)));
+    }
 
-    step(4, "verify: recompute everything from the raw events");
-    let verified = verify::verify(study)?;
-    note(format!("  {}", verified.summary()));
+    step(5, "verify: recompute everything from the raw events");
+    for study in [&first, &second] {
+        let verified = verify::verify(study)?;
+        note(format!("  {}", verified.summary()));
+        exit = if verified.exit() == Exit::Done { exit } else { verified.exit() };
+    }
 
     let took = tachograph_run::clock::now().since(began).expect("the clock is monotonic");
-    let path = std::path::absolute(study.join("reports/single-agent/report.html"))
-        .map_err(|error| Failure::failed(&error))?;
-    out(format!("\nfile://{}", path.display()));
-    out(report::headline(&derivation));
+    for (page, headline) in pages {
+        out(format!("\nfile://{}", page.display()));
+        out(headline);
+    }
     out(format!(
         "\n{} in all. Change one byte of any file in {} and ask again: tacho verify {}",
         crate::terminal::duration(took.as_seconds()),
-        study.display(),
-        study.display()
+        first.display(),
+        first.display()
     ));
-    Ok(if verified.exit() == Exit::Done { exit } else { verified.exit() })
+    Ok(exit)
+}
+
+/// Returns the folder of the second study: `quickstart-multi.study` beside
+/// `quickstart.study`.
+fn beside(study: &Path) -> PathBuf {
+    let stem = study.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match study.extension() {
+        Some(extension) => format!("{stem}-multi.{}", extension.to_string_lossy()),
+        None => format!("{stem}-multi"),
+    };
+    study.with_file_name(name)
 }
 
 fn step(number: u32, what: &str) {
-    note(format!("{number}/4 {what}"));
+    note(format!("{number}/5 {what}"));
 }
 
-/// Returns the quick plan; on a server of the user's, with its model and protocol.
-fn plan(overrides: &Overrides) -> Result<LoadedPlan, Failure> {
-    let Some(url) = overrides.server.first() else {
-        return loaded_plan::parse_text(
-            "plans/quick.toml",
-            PLAN.to_owned(),
-            PathBuf::new(),
-            overrides,
-        );
-    };
+/// A server of the user's.
+struct OnServer {
+    url: String,
+    model: String,
+    api: Api,
+}
+
+/// Asks the server of the user's, if one is named, what it is and has.
+fn on_server(overrides: &Overrides) -> Result<Option<OnServer>, Failure> {
+    let Some(url) = overrides.server.first() else { return Ok(None) };
     let url = url
         .split_once('=')
         .filter(|(name, _)| !name.contains("://"))
         .map_or(&**url, |(_, url)| url);
     let found = session::discover(url, overrides.model.as_deref(), None)?;
     note(format!("found {} at {url}", found.model));
-    let overrides = Overrides { model: Some(found.model), ..overrides.clone() };
-    let text = PLAN.to_owned();
-    loaded_plan::parse_adapted(
-        "plans/quick.toml",
-        text,
-        PathBuf::new(),
-        &overrides,
-        Some(found.api),
-    )
+    Ok(Some(OnServer { url: url.to_owned(), model: found.model, api: found.api }))
+}
+
+/// Returns a plan of the program; on a server of the user's, with its model and
+/// protocol, and all agents on it.
+fn plan(
+    shipped: &Shipped,
+    overrides: &Overrides,
+    server: Option<&OnServer>,
+) -> Result<LoadedPlan, Failure> {
+    let (name, text) = (shipped.name, shipped.text.to_owned());
+    let Some(server) = server else {
+        let mut loaded = loaded_plan::parse_text(name, text, PathBuf::new(), overrides)?;
+        crowd(&mut loaded);
+        return Ok(loaded);
+    };
+    let overrides =
+        Overrides { model: Some(server.model.clone()), server: Vec::new(), ..overrides.clone() };
+    let adapted = Adapted { url: &server.url, api: server.api };
+    loaded_plan::parse_adapted(name, text, PathBuf::new(), &overrides, Some(&adapted))
+}
+
+/// The servers of the quick plan that are to want every processor, and the most
+/// threads that they get.
+const WIDE: &str = "wide-";
+const THREADS_MAX: usize = 16;
+
+/// Gives the servers that shall fight for the processors as many threads as the
+/// machine has, where that is more than the plan says.
+fn crowd(loaded: &mut LoadedPlan) {
+    let n_cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = u32::try_from(n_cpus.min(THREADS_MAX)).unwrap_or(1);
+    for server in loaded.plan.servers.iter_mut().filter(|each| each.name.starts_with(WIDE)) {
+        if let Some(managed) = server.managed.as_mut()
+            && managed.engine == Engine::Llama
+            && managed.threads < threads
+        {
+            managed.threads = threads;
+            loaded.overrides.push(format!("server {} has {threads} threads", server.name));
+        }
+    }
 }
 
 /// Removes an earlier study if that was asked for; nothing else is removed.
@@ -115,4 +201,34 @@ fn make_room(study: &Path, force: bool) -> Result<(), Failure> {
     std::fs::remove_dir_all(study).map_err(|error| {
         Failure::new(Exit::Failed, format!("could not remove {}: {error}", study.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_study_lies_beside_the_first() {
+        for (first, second) in [
+            ("quickstart.study", "quickstart-multi.study"),
+            ("/tmp/x", "/tmp/x-multi"),
+            ("a/b.c.study", "a/b.c-multi.study"),
+        ] {
+            assert_eq!(beside(Path::new(first)), Path::new(second));
+        }
+    }
+
+    #[test]
+    fn both_plans_fit_a_server_of_the_user_s() {
+        for (api, keeps_context) in [(Api::OllamaGenerate, true), (Api::OpenaiChat, false)] {
+            let server =
+                OnServer { url: "http://127.0.0.1:9".to_owned(), model: "m".to_owned(), api };
+            let one = plan(&ONE_AGENT, &Overrides::default(), Some(&server)).unwrap().plan;
+            assert_eq!(one.factors.contains_key("num_ctx"), keeps_context);
+            let two = plan(&TWO_AGENTS, &Overrides::default(), Some(&server)).unwrap();
+            assert_eq!(two.plan.servers.len(), 1);
+            assert_eq!(two.plan.topologies.len(), 1);
+            assert!(two.overrides.iter().any(|line| line.contains("topology")), "{two:?}");
+        }
+    }
 }

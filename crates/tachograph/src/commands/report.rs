@@ -46,8 +46,12 @@ pub(crate) fn publish(folder: &Path) -> Result<Derivation, Failure> {
     Ok(derivation)
 }
 
-/// Returns one line per configuration: mean, ratio to the baseline, verdict.
+/// Returns one line per configuration: mean, ratio to the baseline, verdict. Of
+/// concurrent agents, the report's answer.
 pub(crate) fn headline(derivation: &Derivation) -> String {
+    if derivation.study.head().plan.is_concurrent() {
+        return derivation.rendered.answer();
+    }
     let primary = derivation.study.head().plan.primary.metric;
     let lines = derivation.analysis.headlines();
     let width = lines.iter().map(|line| line.configuration.len()).max().unwrap_or(0);

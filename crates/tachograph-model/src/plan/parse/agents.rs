@@ -16,8 +16,12 @@ pub(super) fn check(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
         let index = index.to_string();
         let error =
             |field: &str, message: String| places.error(&["agents", &index, field], message);
-        if !is_slug(&agent.name) || agent.name == "harness" {
+        if !is_slug(&agent.name) {
             return Err(error("name", slug_rule("an agent's name", &agent.name)));
+        }
+        if ["harness", "combined"].contains(&&*agent.name) {
+            let message = format!("`{}` is taken; choose another name for the agent", agent.name);
+            return Err(error("name", message));
         }
         if !names.insert(&agent.name) {
             return Err(error("name", format!("two agents are called `{}`", agent.name)));
