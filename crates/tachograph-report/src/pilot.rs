@@ -50,6 +50,13 @@ pub enum PilotError {
          under [baseline]"
     )]
     NothingToCompare,
+    /// The pilot is of concurrent agents.
+    #[error(
+        "the pilot's plan has phases: its agents are compared with themselves alone, not with a \
+         baseline; under Deployment recommendations its report says how many blocks would settle \
+         what is open"
+    )]
+    Concurrent,
     /// No configuration shares enough blocks with the baseline.
     #[error(
         "{note}the pilot has {n_blocks} usable blocks; a spread needs at least 2 blocks in which \
@@ -167,6 +174,9 @@ pub fn plan_from_pilot(
     let assurance = Confidence::new(terms.power).map_err(|error| term("the power", &error))?;
     let cells = &extract.configurations;
     let others: Vec<_> = cells.iter().filter(|(_, cell)| cell.arm != Arm::Baseline).collect();
+    if others.iter().any(|(_, cell)| cell.arm == Arm::Concurrent) {
+        return Err(PilotError::Concurrent);
+    }
     if others.is_empty() {
         return Err(PilotError::NothingToCompare);
     }

@@ -50,7 +50,6 @@ fn table(writer: &mut Writer<'_>, concurrency: &Concurrency) {
                 cell(efficiency),
                 writer.bracket(efficiency),
                 cell(balance),
-                writer.bracket(balance),
                 Prose::new().value(flags).text(" / ").value(complete),
                 Prose::new().status(each.status),
             ]
@@ -75,7 +74,6 @@ fn table(writer: &mut Writer<'_>, concurrency: &Concurrency) {
             (text("true efficiency"), Align::Right),
             (text("interval"), Align::Right),
             (text("balance"), Align::Right),
-            (text("interval"), Align::Right),
             (text("flagged"), Align::Right),
             (text("evidence"), Align::Left),
         ],

@@ -150,7 +150,7 @@ fn pairs(writer: &mut Writer<'_>, concurrency: &Concurrency) {
             });
             let verdict = verdict
                 .map_or_else(|| text("none: too few blocks"), |v| Prose::new().verdict(v.verdict));
-            vec![code(second), code(first), cell(change), writer.bracket(change), cell(p), verdict]
+            vec![code(second), code(first), verdict, cell(change), writer.bracket(change), cell(p)]
         })
         .collect();
     writer.table(Table {
@@ -161,10 +161,10 @@ fn pairs(writer: &mut Writer<'_>, concurrency: &Concurrency) {
         columns: vec![
             (text("configuration"), Align::Left),
             (text("against"), Align::Left),
+            (text("verdict"), Align::Left),
             (text("makespan"), Align::Right),
             (text("interval"), Align::Right),
             (text("p (Holm)"), Align::Right),
-            (text("verdict"), Align::Left),
         ],
         rows,
     });

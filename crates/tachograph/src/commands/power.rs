@@ -21,7 +21,7 @@ pub(crate) fn execute(args: &PowerArgs) -> Result<Exit, Failure> {
         plan_from_pilot(&name, &pilot.extract, &pilot.facts, &terms).map_err(
             |error| match error {
                 PilotError::Term { .. } => Failure::usage(&error),
-                PilotError::NothingToCompare => Failure::failed(&error),
+                PilotError::NothingToCompare | PilotError::Concurrent => Failure::failed(&error),
                 PilotError::TooFewBlocks { usable, .. } => Failure::failed(&error).help(format!(
                     "tacho run PLAN --blocks {usable} -o PILOT measures a usable pilot"
                 )),
