@@ -132,7 +132,7 @@ impl Detail {
                 title: "Agents at once".to_owned(),
                 sheets: together::sheets(analysis, concurrency),
             };
-            sections.insert(0, together);
+            sections.push(together);
         }
         sections.push(Section {
             metric: None,

@@ -1,4 +1,4 @@
-//! Calls and runs as tables, for Parquet.
+//! Calls, agents and runs as tables, for Parquet.
 //!
 //! Owns: their columns. Units end the names.
 
@@ -11,22 +11,23 @@ use tachograph_model::units::DurationNs;
 use crate::facts::{AgentFacts, CallFacts, RunFacts};
 use crate::writer::metric_id;
 
-/// Returns the tables `calls` (one row per call, warm-up included) and `runs`, each in
-/// parts of at most `part_rows` rows, one after the other: a million calls as one table
+/// Returns the tables `calls` (one row per call, warm-up included), `agents` (one row
+/// per agent of a run) and `runs`, each in parts of at most `part_rows` rows, one after the other: a million calls as one table
 /// would take more memory than their facts.
 ///
 /// Rows are in the order of execution, then by agent and call. A table without rows has
 /// one part without rows.
-pub fn tables(facts: &[RunFacts], part_rows: usize) -> [Parts<'_>; 2] {
+pub fn tables(facts: &[RunFacts], part_rows: usize) -> [Parts<'_>; 3] {
     let mut runs: Vec<&RunFacts> = facts.iter().collect();
     runs.sort_by(|a, b| (a.index, &a.id).cmp(&(b.index, &b.id)));
-    let calls = runs
+    let agents =
+        runs.clone().into_iter().flat_map(|run| run.agents.iter().map(move |agent| (run, agent)));
+    let calls = agents
         .clone()
-        .into_iter()
-        .flat_map(|run| run.agents.iter().map(move |agent| (run, agent)))
         .flat_map(|(run, agent)| agent.calls.iter().map(move |call| (run, agent, call)));
     [
         Parts { name: "calls", parts: in_parts(calls, part_rows, calls_table) },
+        Parts { name: "agents", parts: in_parts(agents, part_rows, agents_table) },
         Parts { name: "runs", parts: in_parts(runs.into_iter(), part_rows, runs_table) },
     ]
 }
@@ -115,6 +116,31 @@ fn calls_table<'a>(rows: &[Row<'a>]) -> Table<'a> {
         ("events_line", integer(rows, |(.., call)| Some(call.line))),
     ];
     named("calls", columns)
+}
+
+fn agents_table<'a>(rows: &[(&'a RunFacts, &'a AgentFacts)]) -> Table<'a> {
+    let used = |agent: &AgentFacts| agent.process.as_ref()?.resources.clone();
+    let columns: Vec<(&str, Column<'a>)> = vec![
+        ("run", text(rows, |(run, _)| Some(Cow::Owned(run.id.to_string())))),
+        ("configuration", text(rows, |(run, _)| Some(Cow::Borrowed(&run.id.configuration.0)))),
+        ("block", integer(rows, |(run, _)| Some(u64::from(run.id.block)))),
+        ("agent", text(rows, |(_, agent)| Some(Cow::Borrowed(&agent.name)))),
+        (
+            "implementation",
+            text(rows, |(_, agent)| Some(Cow::Borrowed(agent.implementation.as_deref()?))),
+        ),
+        ("start_ns", integer(rows, |(run, _)| run.released.as_ref().map(|(start, _)| start.0))),
+        ("began_ns", integer(rows, |(_, agent)| agent.began.map(|at| at.0))),
+        ("done_ns", integer(rows, |(_, agent)| agent.done.map(|at| at.0))),
+        ("wall_ms", float(rows, |(_, agent)| agent.wall().map(DurationNs::as_millis))),
+        ("output_tokens", integer(rows, |(_, agent)| Some(agent.output_tokens()))),
+        ("calls", integer(rows, |(_, agent)| Some(agent.counted_calls().count() as u64))),
+        ("startup_ms", float(rows, |(_, agent)| agent.startup.map(DurationNs::as_millis))),
+        ("user_cpu_ms", float(rows, |(_, agent)| Some(used(agent)?.user_cpu_ns.as_millis()))),
+        ("system_cpu_ms", float(rows, |(_, agent)| Some(used(agent)?.system_cpu_ns.as_millis()))),
+        ("peak_rss_bytes", integer(rows, |(_, agent)| Some(used(agent)?.peak_rss_bytes))),
+    ];
+    named("agents", columns)
 }
 
 fn runs_table<'a>(rows: &[&'a RunFacts]) -> Table<'a> {

@@ -216,19 +216,20 @@ fn deviations_are_told() {
 }
 
 #[test]
-fn tables_have_a_row_per_call_and_run() {
+fn tables_have_a_row_per_call_agent_and_run() {
     let plan = fake::plan(2, "", FACTORS);
     let (_, facts) = facts_of(&plan, faster_gpu);
     let whole = tables(&facts, usize::MAX).map(|table| (table.name, table.parts.collect()));
     let whole: Vec<(&str, Vec<Table<'_>>)> = whole.into_iter().collect();
-    for ((name, parts), (expected, n_rows)) in whole.iter().zip([("calls", 20), ("runs", 10)]) {
+    let expected = [("calls", 20), ("agents", 10), ("runs", 10)];
+    for ((name, parts), (expected, n_rows)) in whole.iter().zip(expected) {
         assert_eq!((*name, parts.len()), (expected, 1));
         assert_eq!(parts[0].name, expected);
         let columns = &parts[0].columns;
         assert!(columns.iter().all(|(_, column)| column.n_rows() == n_rows), "{name}");
     }
     // In parts, the same rows in the same order.
-    let [calls, _] = tables(&facts, 7);
+    let [calls, ..] = tables(&facts, 7);
     let sizes: Vec<usize> = calls.parts.map(|part| part.columns[0].1.n_rows()).collect();
     assert_eq!(sizes, [7, 7, 6]);
     let digests = |parts: Vec<Table<'_>>| -> Vec<String> {
@@ -238,12 +239,13 @@ fn tables_have_a_row_per_call_and_run() {
         };
         parts.iter().map(column).collect()
     };
-    let [calls, _] = tables(&facts, 7);
+    let [calls, ..] = tables(&facts, 7);
     let joined = digests(calls.parts.collect()).join("").replace("][", ", ");
-    let [calls, _] = tables(&facts, usize::MAX);
+    let [calls, ..] = tables(&facts, usize::MAX);
     assert_eq!(joined, digests(calls.parts.collect())[0]);
     // A study without runs has its columns, and no rows.
-    let [calls, runs] = tables(&[], 7);
+    let [calls, agents, runs] = tables(&[], 7);
+    assert_eq!(agents.parts.count(), 1);
     assert_eq!(calls.parts.map(|part| part.columns[0].1.n_rows()).collect::<Vec<_>>(), [0]);
     assert_eq!(runs.parts.count(), 1);
 }

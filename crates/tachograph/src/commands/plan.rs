@@ -102,8 +102,9 @@ fn summary(loaded: &LoadedPlan) -> String {
         line("topology", format!("{}: {}{kind}", topology.name, topology.servers.join(", ")));
     }
     for phase in &plan.phases {
-        let matrices = phase.matrices.len();
-        line("phase", format!("{}: {matrices} matrices", phase.name));
+        let n = phase.matrices.len();
+        let matrices = if n == 1 { "matrix" } else { "matrices" };
+        line("phase", format!("{}: {n} {matrices}", phase.name));
     }
     line(
         "primary",
