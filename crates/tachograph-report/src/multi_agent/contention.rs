@@ -84,12 +84,12 @@ fn slowdowns(writer: &mut Writer<'_>, concurrency: &Concurrency) {
                 code(claims.id()),
                 code(&agent.agent),
                 code(&agent.server),
+                verdict(agent),
                 cell(alone),
                 cell(together),
                 cell(slowdown),
                 writer.bracket(slowdown),
                 cell(p),
-                verdict(agent),
             ]);
         }
     }
@@ -105,12 +105,12 @@ fn slowdowns(writer: &mut Writer<'_>, concurrency: &Concurrency) {
             (text("configuration"), Align::Left),
             (text("agent"), Align::Left),
             (text("server"), Align::Left),
+            (text("verdict"), Align::Left),
             (text("alone"), Align::Right),
             (text("together"), Align::Right),
             (text("slowdown"), Align::Right),
             (text("interval"), Align::Right),
             (text("p (Holm)"), Align::Right),
-            (text("verdict"), Align::Left),
         ],
         rows,
     });

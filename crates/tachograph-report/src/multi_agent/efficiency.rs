@@ -45,13 +45,13 @@ fn table(writer: &mut Writer<'_>, concurrency: &Concurrency) {
             vec![
                 code(claims.id()),
                 Prose::new().value(complete),
-                cell(speedup),
-                writer.bracket(speedup),
                 cell(efficiency),
                 writer.bracket(efficiency),
                 cell(balance),
                 Prose::new().value(flags).text(" / ").value(complete),
                 Prose::new().status(each.status),
+                cell(speedup),
+                writer.bracket(speedup),
             ]
         })
         .collect();
@@ -59,9 +59,9 @@ fn table(writer: &mut Writer<'_>, concurrency: &Concurrency) {
     writer.table(Table {
         caption: Prose::new()
             .text(
-                "Every concurrent configuration: complete runs, true speed-up and efficiency \
-                 against the solo runs of the same blocks, and the historical figures of the same \
-                 runs: balance, and runs with the historical contention flag. Intervals of ",
+                "Every concurrent configuration: complete runs, true efficiency against the solo \
+                 runs of the same blocks, the historical figures of the same runs (balance, and \
+                 runs with the historical contention flag), and the true speed-up. Intervals of ",
             )
             .value(confidence)
             .text(".")
@@ -69,13 +69,13 @@ fn table(writer: &mut Writer<'_>, concurrency: &Concurrency) {
         columns: vec![
             (text("configuration"), Align::Left),
             (text("n"), Align::Right),
-            (text("true speed-up"), Align::Right),
-            (text("interval"), Align::Right),
             (text("true efficiency"), Align::Right),
             (text("interval"), Align::Right),
             (text("balance"), Align::Right),
             (text("flagged"), Align::Right),
             (text("evidence"), Align::Left),
+            (text("true speed-up"), Align::Right),
+            (text("interval"), Align::Right),
         ],
         rows,
     });
