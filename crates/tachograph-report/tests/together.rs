@@ -86,6 +86,7 @@ fn claims(plan: &Plan, capacity: Capacity) -> Claims {
         group: &|_| (0, capacity),
         work: &equal_work,
         fails: &no_failure,
+        load_s: 0.0,
         late_s: &on_time,
     };
     Claims::of(&derive(plan, &machine).2)
@@ -147,6 +148,7 @@ fn queues_have_their_closed_forms_for_two_to_sixteen_agents() {
             group: &|_| (0, Capacity::Slots(slots)),
             work: &work,
             fails: &no_failure,
+            load_s: 0.0,
             late_s: &on_time,
         };
         let found = Claims::of(&derive(&plan, &machine).2);
@@ -180,12 +182,47 @@ fn queues_have_their_closed_forms_for_two_to_sixteen_agents() {
 }
 
 #[test]
+fn a_load_is_paid_once_for_all_agents_of_a_server() {
+    let work = |_: &Placement, _: u32| [Work { prompt_s: 0.25, output_s: 0.75, tokens: 40 }; 2];
+    let counts: Vec<usize> = (2..=16).collect();
+    let plan = on_one_server(&format!("{counts:?}"));
+    for load_s in [0.5, 3.0] {
+        for capacity in [Capacity::Independent, Capacity::Shared, Capacity::Slots(1)] {
+            let machine = Machine {
+                group: &|_| (0, capacity),
+                work: &work,
+                fails: &no_failure,
+                load_s,
+                late_s: &on_time,
+            };
+            let found = Claims::of(&derive(&plan, &machine).2);
+            for n in &counts {
+                let k = *n as f64;
+                // Alone each agent pays the load; together they pay it once.
+                let makespan = match capacity {
+                    Capacity::Independent => load_s + 2.0,
+                    _ => load_s + 2.0 * k,
+                };
+                let name = |what: &str| format!("together/{}/{what}", id(*n));
+                found.assert(&name("makespan"), makespan);
+                found.assert(&name("alone_sum"), k * (load_s + 2.0));
+                found.assert(&name("speedup"), k * (load_s + 2.0) / makespan);
+                // A load is no wait in a queue.
+                let again = if let Capacity::Slots(_) = capacity { k - 1.0 } else { 0.0 };
+                found.assert(&name("collector/wait_added"), again / 2.0 * 1e3);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_twofold_slowdown_is_half_efficient_and_fully_balanced() {
     let plan = on_one_server("[2]");
     let machine = Machine {
         group: &|_| (0, Capacity::Slowdown(1.0)),
         work: &equal_work,
         fails: &no_failure,
+        load_s: 0.0,
         late_s: &on_time,
     };
     let (_, _, rendered) = derive(&plan, &machine);
@@ -215,6 +252,7 @@ fn servers_that_compete_are_told_from_servers_that_do_not() {
         },
         work: &equal_work,
         fails: &no_failure,
+        load_s: 0.0,
         late_s: &on_time,
     };
     let (head, facts, rendered) = derive(&plan, &machine);
@@ -267,6 +305,7 @@ fn work_is_conserved_and_nothing_overlaps_more_than_once() {
             group: &|_| (0, capacity),
             work: &work,
             fails: &no_failure,
+            load_s: 0.0,
             late_s: &on_time,
         };
         let found = Claims::of(&derive(&plan, &machine).2);
@@ -302,6 +341,7 @@ fn a_failed_agent_keeps_its_run_out_and_is_counted() {
         group: &|_| (0, Capacity::Shared),
         work: &equal_work,
         fails: &fails,
+        load_s: 0.0,
         late_s: &on_time,
     };
     let found = Claims::of(&derive(&plan, &machine).2);
@@ -318,6 +358,7 @@ fn a_failed_solo_run_takes_its_concurrent_run_along() {
         group: &|_| (0, Capacity::Shared),
         work: &equal_work,
         fails: &fails,
+        load_s: 0.0,
         late_s: &on_time,
     };
     let (_, _, rendered) = derive(&plan, &machine);
@@ -335,6 +376,7 @@ fn agents_that_begin_apart_are_suspect() {
         group: &|_| (0, Capacity::Independent),
         work: &equal_work,
         fails: &no_failure,
+        load_s: 0.0,
         late_s: &late,
     };
     let (_, _, rendered) = derive(&plan, &machine);
@@ -349,6 +391,7 @@ fn a_study_without_complete_blocks_says_so() {
         group: &|_| (0, Capacity::Shared),
         work: &equal_work,
         fails: &|_, _| true,
+        load_s: 0.0,
         late_s: &on_time,
     };
     let (head, facts, rendered) = derive(&plan, &machine);
@@ -369,6 +412,7 @@ fn report_of_growing_numbers_of_agents() {
         group: &|_| (0, Capacity::Slots(1)),
         work: &equal_work,
         fails: &no_failure,
+        load_s: 0.0,
         late_s: &on_time,
     };
     let (_, _, rendered) = derive(&plan, &machine);

@@ -47,14 +47,19 @@ pub(crate) struct Machine<'a> {
     pub(crate) work: &'a dyn Fn(&Placement, u32) -> [Work; 2],
     /// Whether the second call of an agent fails in this run.
     pub(crate) fails: &'a dyn Fn(&Run, &Placement) -> bool,
+    /// How long a server loads its model when the first call of a run reaches it, in
+    /// seconds; calls that come meanwhile wait for it too.
+    pub(crate) load_s: f64,
     /// By how much agent number n begins after the common start, in seconds.
     pub(crate) late_s: &'a dyn Fn(&Run, usize) -> f64,
 }
 
-/// When a call was sent, when its service began, its prompt was done and it ended.
+/// When a call was sent, when its model was there, its service began, its prompt was
+/// done and it ended.
 #[derive(Debug, Clone, Copy, Default)]
 struct Times {
     sent: f64,
+    loaded: f64,
     begun: Option<f64>,
     prompted: Option<f64>,
     ended: f64,
@@ -64,6 +69,7 @@ struct Job {
     agent: usize,
     call: usize,
     group: usize,
+    ready: f64,
     /// Service still to be had: prompt, then output.
     left: [f64; 2],
     in_service: bool,
@@ -76,15 +82,22 @@ fn play(run: &Run, machine: &Machine<'_>) -> Vec<[Times; 2]> {
     let mut waiting: Vec<(f64, usize)> = (0..n).map(|at| ((machine.late_s)(run, at), at)).collect();
     let mut jobs: Vec<Job> = Vec::new();
     let mut now = 0.0;
+    let mut loaded: BTreeMap<String, f64> = BTreeMap::new();
     let group = |agent: usize| (machine.group)(&run.placements[agent].server);
-    let join =
-        |jobs: &mut Vec<Job>, times: &mut Vec<[Times; 2]>, now: f64, agent: usize, call: usize| {
-            let work = (machine.work)(&run.placements[agent], run.id.block)[call];
-            times[agent][call].sent = now;
-            let (group, _) = group(agent);
-            let left = [work.prompt_s, work.output_s];
-            jobs.push(Job { agent, call, group, left, in_service: false });
-        };
+    let mut join = |jobs: &mut Vec<Job>,
+                    times: &mut Vec<[Times; 2]>,
+                    now: f64,
+                    (agent, call): (usize, usize)| {
+        let placement = &run.placements[agent];
+        let work = (machine.work)(placement, run.id.block)[call];
+        let loaded = *loaded.entry(placement.server.clone()).or_insert(now + machine.load_s);
+        let ready = loaded.max(now);
+        times[agent][call].sent = now;
+        times[agent][call].loaded = ready;
+        let (group, _) = group(agent);
+        let left = [work.prompt_s, work.output_s];
+        jobs.push(Job { agent, call, group, ready, left, in_service: false });
+    };
     loop {
         // Whoever may be served is: in the order of arrival.
         let mut in_service: BTreeMap<usize, usize> = BTreeMap::new();
@@ -95,7 +108,7 @@ fn play(run: &Run, machine: &Machine<'_>) -> Vec<[Times; 2]> {
                 Capacity::Slots(slots) => *served < slots,
                 _ => true,
             };
-            if job.in_service || room {
+            if job.in_service || (room && job.ready <= now + 1e-12) {
                 job.in_service = true;
                 *served += 1;
                 times[job.agent][job.call].begun.get_or_insert(now);
@@ -113,7 +126,9 @@ fn play(run: &Run, machine: &Machine<'_>) -> Vec<[Times; 2]> {
         let served = jobs.iter().filter(|job| job.in_service);
         let next_part = served.map(|job| left(job) / rate(job)).fold(f64::INFINITY, f64::min);
         let next_begin = waiting.iter().map(|(at, _)| at - now).fold(f64::INFINITY, f64::min);
-        let step = next_part.min(next_begin);
+        let loading = jobs.iter().map(|job| job.ready - now).filter(|left| *left > 1e-12);
+        let next_loaded = loading.fold(f64::INFINITY, f64::min);
+        let step = next_part.min(next_begin).min(next_loaded);
         if !step.is_finite() {
             return times;
         }
@@ -136,14 +151,14 @@ fn play(run: &Run, machine: &Machine<'_>) -> Vec<[Times; 2]> {
             times[job.agent][job.call].ended = now;
             let failed = (machine.fails)(run, &run.placements[job.agent]);
             if job.call == 0 && !failed {
-                join(&mut jobs, &mut times, now, job.agent, 1);
+                join(&mut jobs, &mut times, now, (job.agent, 1));
             }
         }
         let due: Vec<usize> =
             waiting.iter().filter(|(at, _)| *at <= now + 1e-12).map(|(_, agent)| *agent).collect();
         waiting.retain(|(_, agent)| !due.contains(agent));
         for agent in due {
-            join(&mut jobs, &mut times, now, agent, 0);
+            join(&mut jobs, &mut times, now, (agent, 0));
         }
     }
 }
@@ -341,7 +356,7 @@ fn call(
         },
         server: ServerTimings {
             total_ns: duration(times.ended - times.sent),
-            load_ns: duration(0.0),
+            load_ns: duration(times.loaded - times.sent),
             prompt_eval_ns: duration(prompted - begun),
             eval_ns: duration(times.ended - prompted),
         },
