@@ -14,7 +14,7 @@ pub(crate) mod timeline;
 use std::collections::BTreeMap;
 
 use tachograph_model::plan::Plan;
-use tachograph_model::run::{Arm, Configuration};
+use tachograph_model::run::Configuration;
 use tachograph_stats::DecisionRule;
 
 use crate::analysis::RunRow;
@@ -62,10 +62,11 @@ impl Concurrency {
         }
         let observed = observe::all(planned, facts, rows);
         let material = Material { planned, observed: &observed, facts, rows };
-        let mut together: Vec<TogetherAnalysis> = (0..planned.len())
-            .filter(|&at| planned[at].arm == Arm::Concurrent)
-            .map(|at| estimate::one(&material, at, rule))
-            .collect();
+        let concurrent = |(at, each): (usize, &Configuration)| {
+            Some(estimate::one(&material, at, each.together.as_ref()?, rule))
+        };
+        let mut together: Vec<TogetherAnalysis> =
+            planned.iter().enumerate().filter_map(concurrent).collect();
         compare::judge(&mut together, &observed, rule);
         let groups = group::all(planned, &together, &observed, rule);
         let series = group::series(planned);

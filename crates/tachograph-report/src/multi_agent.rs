@@ -45,12 +45,6 @@ pub(crate) fn write(analysis: &Analysis, concurrency: &Concurrency) -> Report {
     drift::section(&mut writer);
     recommend::section(&mut writer, concurrency);
     recommend::risks(&mut writer);
-    appendix::verification(&mut writer);
-    appendix::configurations(&mut writer);
-    appendix::failures(&mut writer);
-    appendix::runs(&mut writer);
-    appendix::files(&mut writer);
-    appendix::provenance(&mut writer);
-    appendix::glossary(&mut writer);
+    appendix::all(&mut writer);
     writer.finish()
 }

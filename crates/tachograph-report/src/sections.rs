@@ -9,5 +9,6 @@ pub(crate) mod deviations;
 pub(crate) mod drift;
 pub(crate) mod environment;
 mod order;
+pub(crate) mod standing;
 pub(crate) mod usage;
 pub(crate) mod validity;

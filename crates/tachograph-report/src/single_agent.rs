@@ -43,12 +43,6 @@ pub(crate) fn write(analysis: &Analysis) -> Report {
     drift::section(&mut writer);
     outcome::recommendations(&mut writer);
     outcome::limitations(&mut writer);
-    appendix::verification(&mut writer);
-    appendix::configurations(&mut writer);
-    appendix::failures(&mut writer);
-    appendix::runs(&mut writer);
-    appendix::files(&mut writer);
-    appendix::provenance(&mut writer);
-    appendix::glossary(&mut writer);
+    appendix::all(&mut writer);
     writer.finish()
 }

@@ -49,20 +49,6 @@ impl Claims {
     }
 }
 
-fn no_failure(_: &Run, _: &Placement) -> bool {
-    false
-}
-
-fn on_time(_: &Run, _: usize) -> f64 {
-    0.0
-}
-
-/// Two calls of one size; blocks differ, agents do not.
-fn equal_work(_: &Placement, block: u32) -> [Work; 2] {
-    let call = Work { prompt_s: 0.25, output_s: 0.75 * f64::from(block), tokens: 40 };
-    [call, call]
-}
-
 const AGENTS: [&str; 2] = ["collector", "insight"];
 
 /// One phase with so many agents on one server.
@@ -82,13 +68,7 @@ fn derive(plan: &Plan, machine: &Machine<'_>) -> (StudyHead, Vec<RunFacts>, Rend
 }
 
 fn claims(plan: &Plan, capacity: Capacity) -> Claims {
-    let machine = Machine {
-        group: &|_| (0, capacity),
-        work: &equal_work,
-        fails: &no_failure,
-        load_s: 0.0,
-        late_s: &on_time,
-    };
+    let machine = Machine { group: &|_| (0, capacity), ..Machine::default() };
     Claims::of(&derive(plan, &machine).2)
 }
 
@@ -144,13 +124,8 @@ fn queues_have_their_closed_forms_for_two_to_sixteen_agents() {
         let counts: Vec<usize> =
             (2..=16).filter(|n| n % slots == 0 && *n >= slots && *n > 1).collect();
         let plan = on_one_server(&format!("{counts:?}"));
-        let machine = Machine {
-            group: &|_| (0, Capacity::Slots(slots)),
-            work: &work,
-            fails: &no_failure,
-            load_s: 0.0,
-            late_s: &on_time,
-        };
+        let machine =
+            Machine { group: &|_| (0, Capacity::Slots(slots)), work: &work, ..Machine::default() };
         let found = Claims::of(&derive(&plan, &machine).2);
         for n in counts {
             let (k, m) = (n as f64, slots as f64);
@@ -188,13 +163,8 @@ fn a_load_is_paid_once_for_all_agents_of_a_server() {
     let plan = on_one_server(&format!("{counts:?}"));
     for load_s in [0.5, 3.0] {
         for capacity in [Capacity::Independent, Capacity::Shared, Capacity::Slots(1)] {
-            let machine = Machine {
-                group: &|_| (0, capacity),
-                work: &work,
-                fails: &no_failure,
-                load_s,
-                late_s: &on_time,
-            };
+            let machine =
+                Machine { group: &|_| (0, capacity), work: &work, load_s, ..Machine::default() };
             let found = Claims::of(&derive(&plan, &machine).2);
             for n in &counts {
                 let k = *n as f64;
@@ -218,13 +188,7 @@ fn a_load_is_paid_once_for_all_agents_of_a_server() {
 #[test]
 fn a_twofold_slowdown_is_half_efficient_and_fully_balanced() {
     let plan = on_one_server("[2]");
-    let machine = Machine {
-        group: &|_| (0, Capacity::Slowdown(1.0)),
-        work: &equal_work,
-        fails: &no_failure,
-        load_s: 0.0,
-        late_s: &on_time,
-    };
+    let machine = Machine { group: &|_| (0, Capacity::Slowdown(1.0)), ..Machine::default() };
     let (_, _, rendered) = derive(&plan, &machine);
     let found = Claims::of(&rendered);
     found.assert("together/p_chimera-homo_shared/efficiency", 0.5);
@@ -250,10 +214,7 @@ fn servers_that_compete_are_told_from_servers_that_do_not() {
             "b" => (1, Capacity::Independent),
             _ => (2, Capacity::Shared),
         },
-        work: &equal_work,
-        fails: &no_failure,
-        load_s: 0.0,
-        late_s: &on_time,
+        ..Machine::default()
     };
     let (head, facts, rendered) = derive(&plan, &machine);
     let found = Claims::of(&rendered);
@@ -301,13 +262,7 @@ fn work_is_conserved_and_nothing_overlaps_more_than_once() {
             };
             [call(), call()]
         };
-        let machine = Machine {
-            group: &|_| (0, capacity),
-            work: &work,
-            fails: &no_failure,
-            load_s: 0.0,
-            late_s: &on_time,
-        };
+        let machine = Machine { group: &|_| (0, capacity), work: &work, ..Machine::default() };
         let found = Claims::of(&derive(&plan, &machine).2);
         for n in [2, 3, 5, 8] {
             let name = |what: &str| format!("together/{}/{what}", id(n));
@@ -337,13 +292,8 @@ fn a_failed_agent_keeps_its_run_out_and_is_counted() {
     let fails = |run: &Run, placement: &Placement| {
         run.id.block == 2 && run.placements.len() == 2 && placement.agent == "insight"
     };
-    let machine = Machine {
-        group: &|_| (0, Capacity::Shared),
-        work: &equal_work,
-        fails: &fails,
-        load_s: 0.0,
-        late_s: &on_time,
-    };
+    let machine =
+        Machine { group: &|_| (0, Capacity::Shared), fails: &fails, ..Machine::default() };
     let found = Claims::of(&derive(&plan, &machine).2);
     found.assert("apart/p_chimera-homo_shared/failed", 1.0);
     found.assert("together/p_chimera-homo_shared/complete_runs", 2.0);
@@ -354,13 +304,8 @@ fn a_failed_agent_keeps_its_run_out_and_is_counted() {
 fn a_failed_solo_run_takes_its_concurrent_run_along() {
     let plan = on_one_server("[2]");
     let fails = |run: &Run, _: &Placement| run.id.block == 1 && run.placements.len() == 1;
-    let machine = Machine {
-        group: &|_| (0, Capacity::Shared),
-        work: &equal_work,
-        fails: &fails,
-        load_s: 0.0,
-        late_s: &on_time,
-    };
+    let machine =
+        Machine { group: &|_| (0, Capacity::Shared), fails: &fails, ..Machine::default() };
     let (_, _, rendered) = derive(&plan, &machine);
     let found = Claims::of(&rendered);
     found.assert("apart/p_chimera-homo_shared/without_solo", 1.0);
@@ -372,13 +317,8 @@ fn a_failed_solo_run_takes_its_concurrent_run_along() {
 fn agents_that_begin_apart_are_suspect() {
     let plan = on_one_server("[2]");
     let late = |run: &Run, at: usize| if run.id.block == 3 { 0.2 * at as f64 } else { 0.0 };
-    let machine = Machine {
-        group: &|_| (0, Capacity::Independent),
-        work: &equal_work,
-        fails: &no_failure,
-        load_s: 0.0,
-        late_s: &late,
-    };
+    let machine =
+        Machine { group: &|_| (0, Capacity::Independent), late_s: &late, ..Machine::default() };
     let (_, _, rendered) = derive(&plan, &machine);
     assert!(rendered.report_md.contains("began further apart than a hundredth of the makespan"));
     Claims::of(&rendered).assert("together/p_chimera-homo_shared/start_spread", 200.0 / 3.0);
@@ -387,13 +327,8 @@ fn agents_that_begin_apart_are_suspect() {
 #[test]
 fn a_study_without_complete_blocks_says_so() {
     let plan = on_one_server("[2]");
-    let machine = Machine {
-        group: &|_| (0, Capacity::Shared),
-        work: &equal_work,
-        fails: &|_, _| true,
-        load_s: 0.0,
-        late_s: &on_time,
-    };
+    let machine =
+        Machine { group: &|_| (0, Capacity::Shared), fails: &|_, _| true, ..Machine::default() };
     let (head, facts, rendered) = derive(&plan, &machine);
     assert!(
         rendered.answer().contains("The data do not answer the question"),
@@ -408,13 +343,7 @@ fn a_study_without_complete_blocks_says_so() {
 #[test]
 fn report_of_growing_numbers_of_agents() {
     let plan = on_one_server("[1, 2, 4]");
-    let machine = Machine {
-        group: &|_| (0, Capacity::Slots(1)),
-        work: &equal_work,
-        fails: &no_failure,
-        load_s: 0.0,
-        late_s: &on_time,
-    };
+    let machine = Machine { group: &|_| (0, Capacity::Slots(1)), ..Machine::default() };
     let (_, _, rendered) = derive(&plan, &machine);
     insta::assert_snapshot!("multi_agent_md", rendered.report_md);
 }

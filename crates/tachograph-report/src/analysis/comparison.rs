@@ -77,7 +77,7 @@ pub(crate) fn compare(
             let compared = match judged {
                 Ok((comparison, pairs)) => {
                     if metric == plan.primary.metric && arms[index] == Arm::Chimera {
-                        family.push((index, pairs));
+                        family.push((index, Ok(pairs)));
                     }
                     Compared::Judged(comparison)
                 }
@@ -85,14 +85,37 @@ pub(crate) fn compare(
             };
             configuration.compared.insert(metric, compared);
         }
-        let (members, pairs): (Vec<usize>, Vec<Pairs>) = family.into_iter().unzip();
-        // Each member was judged alone before, so the family cannot be refused.
-        if let Ok(comparisons) = compare_family(&pairs, &rule) {
-            for (index, comparison) in members.into_iter().zip(comparisons) {
-                configurations[index].compared.insert(metric, Compared::Judged(comparison));
-            }
+        let (members, pairs): (Vec<usize>, Vec<_>) = family.into_iter().unzip();
+        for (index, compared) in members.into_iter().zip(self::family(pairs, &rule)) {
+            configurations[index].compared.insert(metric, compared);
         }
     }
+}
+
+/// Judges a family (Holm). Members that cannot be compared are refused and do not
+/// count in its size.
+pub(crate) fn family(
+    members: Vec<Result<Pairs, PairsError>>,
+    rule: &DecisionRule,
+) -> Vec<Compared> {
+    let alone = members.into_iter().map(|pairs| {
+        let pairs = pairs?;
+        compare_arms(&pairs, rule)?;
+        Ok(pairs)
+    });
+    let alone: Vec<Result<Pairs, PairsError>> = alone.collect();
+    let judged: Vec<Pairs> = alone.iter().filter_map(|pairs| pairs.clone().ok()).collect();
+    // Each member was judged alone before, so the family cannot be refused.
+    let mut judged = compare_family(&judged, rule).unwrap_or_default().into_iter();
+    alone
+        .into_iter()
+        .map(|pairs| match pairs {
+            Ok(_) => {
+                judged.next().map_or(Compared::Refused(Refusal::NotPositive), Compared::Judged)
+            }
+            Err(error) => Compared::Refused(Refusal::of(error)),
+        })
+        .collect()
 }
 
 /// Pairs two arms over the blocks that both have.

@@ -5,18 +5,16 @@
 //! to itself: slowdowns (the primary one), whether running together pays,
 //! topologies, and steps in the number of agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tachograph_model::run::{Arm, Configuration};
-use tachograph_stats::{
-    Comparison, DecisionRule, Direction, Pairs, PairsError, Verdict, compare_family,
-};
+use tachograph_model::run::Configuration;
+use tachograph_stats::{DecisionRule, Direction, Verdict};
 
 use super::by_block;
 use super::estimate::{Contention, TogetherAnalysis, pairs};
 use super::group::Series;
 use super::observe::Observed;
-use crate::analysis::comparison::{Compared, Refusal};
+use crate::analysis::comparison::{self, Compared};
 
 /// Two topologies that carry the same agents with the same options.
 #[derive(Debug, Clone)]
@@ -39,37 +37,6 @@ pub(crate) struct Step {
     pub(crate) speedup: Compared,
 }
 
-/// Judges a family whose members may lack data.
-fn family(members: Vec<Option<Pairs>>, rule: &DecisionRule) -> Vec<Compared> {
-    let none = || Compared::Refused(Refusal::TooFewBlocks(0));
-    let usable = |pairs: &Pairs| compare_family(std::slice::from_ref(pairs), rule);
-    let mut found: Vec<Compared> = Vec::with_capacity(members.len());
-    let (mut places, mut judged) = (Vec::new(), Vec::new());
-    for (at, member) in members.into_iter().enumerate() {
-        found.push(match member {
-            None => none(),
-            Some(pairs) => match usable(&pairs) {
-                Ok(_) => {
-                    places.push(at);
-                    judged.push(pairs);
-                    none()
-                }
-                Err(error) => Compared::Refused(refusal(error.source)),
-            },
-        });
-    }
-    // Each member was judged alone before, so the family cannot be refused.
-    let all: Vec<Comparison> = compare_family(&judged, rule).unwrap_or_default();
-    for (at, comparison) in places.into_iter().zip(all) {
-        found[at] = Compared::Judged(comparison);
-    }
-    found
-}
-
-fn refusal(error: PairsError) -> Refusal {
-    Refusal::of(error)
-}
-
 /// Adds verdicts to every concurrent configuration.
 pub(crate) fn judge(together: &mut [TogetherAnalysis], observed: &[Observed], rule: &DecisionRule) {
     let rule = DecisionRule { direction: Direction::LowerIsBetter, ..*rule };
@@ -84,9 +51,9 @@ pub(crate) fn judge(together: &mut [TogetherAnalysis], observed: &[Observed], ru
     let members = together.iter().zip(&runs).flat_map(|(each, runs)| {
         (0..each.n_agents).map(move |index| pairs(runs, |run| slowdown(run, index)))
     });
-    let mut slowdowns = family(members.collect(), &rule).into_iter();
+    let mut slowdowns = comparison::family(members.collect(), &rule).into_iter();
     let members = runs.iter().map(|runs| pairs(runs, |run| (run.makespan_s, run.alone_s())));
-    let mut pays = family(members.collect(), &rule).into_iter();
+    let mut pays = comparison::family(members.collect(), &rule).into_iter();
     for each in together {
         for agent in &mut each.agents {
             agent.slowdown = slowdowns.next();
@@ -137,18 +104,15 @@ pub(crate) fn pairings(
             all.into_iter().enumerate().flat_map(couple)
         })
         .collect();
-    let members = couples.iter().map(|&(first, second)| {
-        let (first, second) = (by_block(observed, first), by_block(observed, second));
-        let both = first.iter().filter_map(|(block, first)| {
-            Some(tachograph_stats::Pair {
-                treatment: second.get(block)?.makespan_s,
-                baseline: first.makespan_s,
-            })
-        });
-        Pairs::new(&both.collect::<Vec<_>>()).ok()
-    });
+    let makespans = |at: usize| -> BTreeMap<u32, f64> {
+        let runs = by_block(observed, at).into_iter();
+        runs.map(|(block, run)| (block, run.makespan_s)).collect()
+    };
+    let members = couples
+        .iter()
+        .map(|&(first, second)| comparison::pairs(&makespans(second), &makespans(first)));
     let rule = DecisionRule { direction: Direction::LowerIsBetter, ..*rule };
-    let found = family(members.collect(), &rule);
+    let found = comparison::family(members.collect(), &rule);
     couples
         .iter()
         .zip(found)
@@ -158,34 +122,30 @@ pub(crate) fn pairings(
 
 /// Compares each number of agents of a series with the one before it.
 pub(crate) fn steps(series: &[Series], observed: &[Observed], rule: &DecisionRule) -> Vec<Step> {
+    let blocks: BTreeSet<u32> = observed.iter().map(|run| run.run.block).collect();
+    let speedups = |at: Option<usize>| -> BTreeMap<u32, f64> {
+        match at {
+            Some(at) => {
+                let runs = by_block(observed, at).into_iter();
+                runs.map(|(block, run)| (block, run.speedup())).collect()
+            }
+            // One agent alone has a speed-up of one by definition.
+            None => blocks.iter().map(|&block| (block, 1.0)).collect(),
+        }
+    };
     let mut places = Vec::new();
     let mut members = Vec::new();
     for (at, series) in series.iter().enumerate() {
         for couple in series.points.windows(2) {
             let (fewer, more) = (couple[0], couple[1]);
             places.push((at, more.0));
-            let runs = |at: Option<usize>| at.map(|at| by_block(observed, at));
-            let (with_fewer, with_more) = (runs(fewer.1), runs(more.1).unwrap_or_default());
-            let both = with_more.values().filter_map(|run| {
-                let before = match &with_fewer {
-                    Some(runs) => runs.get(&run.run.block)?.speedup(),
-                    // One agent alone has a speed-up of one by definition.
-                    None => 1.0,
-                };
-                Some(tachograph_stats::Pair { treatment: run.speedup(), baseline: before })
-            });
-            members.push(Pairs::new(&both.collect::<Vec<_>>()).ok());
+            members.push(comparison::pairs(&speedups(more.1), &speedups(fewer.1)));
         }
     }
     let rule = DecisionRule { direction: Direction::HigherIsBetter, ..*rule };
     places
         .into_iter()
-        .zip(family(members, &rule))
+        .zip(comparison::family(members, &rule))
         .map(|((series, to), speedup)| Step { series, to, speedup })
         .collect()
-}
-
-/// Returns whether the configuration runs agents at once.
-pub(crate) fn is_together(configuration: &Configuration) -> bool {
-    configuration.arm == Arm::Concurrent
 }

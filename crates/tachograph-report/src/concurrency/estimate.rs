@@ -2,9 +2,8 @@
 //!
 //! Owns: true speed-up, rates, fairness, overlap, balance and waits over blocks.
 
-use tachograph_model::plan::concurrent::Scenario;
-use tachograph_model::run::{Configuration, RunId, Together};
-use tachograph_stats::{DecisionRule, Pair, PairedRatio, Pairs, paired_ratio};
+use tachograph_model::run::{Configuration, Placement, RunId, Together};
+use tachograph_stats::{DecisionRule, Pair, PairedRatio, Pairs, PairsError, paired_ratio};
 
 use super::by_block;
 use super::observe::{AgentObserved, Observed};
@@ -101,19 +100,19 @@ pub(crate) fn ratio(
     rule: &DecisionRule,
     value: impl Fn(&Observed) -> (f64, f64),
 ) -> Option<PairedRatio> {
-    paired_ratio(&pairs(runs, value)?, rule.confidence).ok()
+    paired_ratio(&pairs(runs, value).ok()?, rule.confidence).ok()
 }
 
 /// Returns pairs of two quantities of the runs, one for each block.
-pub(crate) fn pairs(runs: &[&Observed], value: impl Fn(&Observed) -> (f64, f64)) -> Option<Pairs> {
-    let pairs: Vec<Pair> = runs
-        .iter()
-        .map(|run| {
-            let (treatment, baseline) = value(run);
-            Pair { treatment, baseline }
-        })
-        .collect();
-    Pairs::new(&pairs).ok()
+pub(crate) fn pairs(
+    runs: &[&Observed],
+    value: impl Fn(&Observed) -> (f64, f64),
+) -> Result<Pairs, PairsError> {
+    let pair = |run: &&Observed| {
+        let (treatment, baseline) = value(run);
+        Pair { treatment, baseline }
+    };
+    Pairs::new(&runs.iter().map(pair).collect::<Vec<_>>())
 }
 
 /// What a configuration is estimated from.
@@ -125,7 +124,12 @@ pub(crate) struct Material<'a> {
 }
 
 /// Estimates the configuration at position `at`; comparisons are added later.
-pub(crate) fn one(material: &Material<'_>, at: usize, rule: &DecisionRule) -> TogetherAnalysis {
+pub(crate) fn one(
+    material: &Material<'_>,
+    at: usize,
+    made_from: &Together,
+    rule: &DecisionRule,
+) -> TogetherAnalysis {
     let Material { planned, observed, facts, rows } = *material;
     let configuration = &planned[at];
     let own = by_block(observed, at);
@@ -145,24 +149,11 @@ pub(crate) fn one(material: &Material<'_>, at: usize, rule: &DecisionRule) -> To
         .placements
         .iter()
         .enumerate()
-        .map(|(index, placement)| {
-            let of_agent = |run: &&Observed| run.agents[index].clone();
-            let agents: Vec<AgentObserved> = runs.iter().map(of_agent).collect();
-            AgentAnalysis {
-                agent: placement.agent.clone(),
-                server: placement.server.clone(),
-                ..agent(&agents, &runs, index, rule)
-            }
-        })
+        .map(|(index, placement)| agent(placement, index, &runs, rule))
         .collect();
     TogetherAnalysis {
         configuration: at,
-        made_from: configuration.together.clone().unwrap_or(Together {
-            phase: String::new(),
-            scenario: Scenario::ChimeraHomo,
-            topology: String::new(),
-            levels: String::new(),
-        }),
+        made_from: made_from.clone(),
         n_agents: configuration.placements.len(),
         n_sealed: of_configuration().count(),
         n_measured: of_configuration().filter(|(run, _)| run.is_measured()).count(),
@@ -189,14 +180,15 @@ pub(crate) fn one(material: &Material<'_>, at: usize, rule: &DecisionRule) -> To
     }
 }
 
+/// Estimates the agent at position `index` of the runs.
 fn agent(
-    agents: &[AgentObserved],
-    runs: &[&Observed],
+    placement: &Placement,
     index: usize,
+    runs: &[&Observed],
     rule: &DecisionRule,
 ) -> AgentAnalysis {
     let mean = |value: &dyn Fn(&AgentObserved) -> Option<f64>| {
-        let values: Option<Vec<f64>> = agents.iter().map(value).collect();
+        let values: Option<Vec<f64>> = runs.iter().map(|run| value(&run.agents[index])).collect();
         Estimate::of(values?, rule.confidence)
     };
     let per_token = |run: &Observed| {
@@ -208,8 +200,8 @@ fn agent(
         (agent.together.output_tokens, agent.alone.output_tokens)
     };
     AgentAnalysis {
-        agent: String::new(),
-        server: String::new(),
+        agent: placement.agent.clone(),
+        server: placement.server.clone(),
         together: mean(&|agent| Some(agent.together.wall_s)),
         alone: mean(&|agent| Some(agent.alone.wall_s)),
         slowdown: None,

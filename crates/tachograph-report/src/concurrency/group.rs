@@ -10,7 +10,6 @@ use tachograph_model::run::{Configuration, Together};
 use tachograph_stats::{DecisionRule, Pair, PairedRatio, Pairs, paired_ratio};
 
 use super::by_block;
-use super::compare::is_together;
 use super::estimate::TogetherAnalysis;
 use super::observe::Observed;
 use crate::analysis::configuration::Estimate;
@@ -159,10 +158,7 @@ fn one(
 pub(crate) fn series(planned: &[Configuration]) -> Vec<Series> {
     let mut all: Vec<Series> = Vec::new();
     for (at, configuration) in planned.iter().enumerate() {
-        let Some(together) = configuration.together.as_ref().filter(|_| is_together(configuration))
-        else {
-            continue;
-        };
+        let Some(together) = &configuration.together else { continue };
         let point = (configuration.placements.len(), Some(at));
         let same = all.iter_mut().find(|series| series.made_from == *together);
         if let Some(series) = same {

@@ -1,12 +1,11 @@
 //! The answer to the plan's question, sentence by sentence.
 
 use super::{claims, contention};
-use crate::analysis::ALL_RUNS;
-use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::claim::Source;
 use crate::concurrency::Concurrency;
 use crate::concurrency::group::{Group, Grouping};
 use crate::document::{Block, Prose, Tone, text};
+use crate::sections::standing;
 use crate::validity::Status;
 use crate::writer::Writer;
 
@@ -30,8 +29,8 @@ pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
     }
     let mut points = Vec::new();
     points.extend(historical(writer, concurrency));
-    points.push(failures(writer));
-    points.push(validity(writer));
+    points.push(standing::failures(writer));
+    points.push(standing::validity(writer));
     writer.list(points);
 }
 
@@ -91,35 +90,4 @@ fn historical(writer: &mut Writer<'_>, concurrency: &Concurrency) -> Option<Pros
             .link("efficiency-true-and-historical", "why the figures differ")
             .text("."),
     )
-}
-
-fn failures(writer: &mut Writer<'_>) -> Prose {
-    let totals = writer.analysis.configurations.iter().map(ConfigurationAnalysis::n_calls);
-    let (all, failed) = totals.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    if all == 0 {
-        return text("No call was made.");
-    }
-    let source = || Source::Runs(ALL_RUNS.to_owned());
-    let all_claim = writer.count("calls/all", all, source());
-    if failed == 0 {
-        return Prose::new().text("All ").value(all_claim).text(" calls completed.");
-    }
-    let failed = writer.count("calls/failed", failed, source());
-    Prose::new()
-        .value(failed)
-        .text(" of ")
-        .value(all_claim)
-        .text(" calls did not complete; they are counted, never averaged (")
-        .link("failed-calls", "list")
-        .text(").")
-}
-
-fn validity(writer: &mut Writer<'_>) -> Prose {
-    let worst = writer.analysis.validity.worst();
-    let line = Prose::new().text("The evidence is ").status(worst);
-    if worst == Status::Valid {
-        line.text(": no check found anything that may have spoiled it.")
-    } else {
-        line.text("; what was found is listed under ").link("validity", "Validity").text(".")
-    }
 }

@@ -1,13 +1,10 @@
 //! Contention: who is slowed down, who waits for whom.
 
-use tachograph_stats::Verdict;
-
-use super::claims::Claims;
-use crate::analysis::comparison::Compared;
-use crate::analysis::{MEASURED_RUNS, judged};
+use super::claims::{self, Claims};
+use crate::analysis::MEASURED_RUNS;
 use crate::claim::Source;
 use crate::concurrency::Concurrency;
-use crate::concurrency::estimate::{AgentAnalysis, Contention, TogetherAnalysis};
+use crate::concurrency::estimate::Contention;
 use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::figure;
 use crate::writer::{Writer, plural};
@@ -74,17 +71,17 @@ pub(super) fn counts(writer: &mut Writer<'_>, concurrency: &Concurrency) -> Pros
 fn slowdowns(writer: &mut Writer<'_>, concurrency: &Concurrency) {
     let mut rows = Vec::new();
     for each in &concurrency.together {
-        let claims = Claims::of(writer, each);
+        let own = Claims::of(writer, each);
         for agent in &each.agents {
-            let together = claims.agent_wall(writer, agent, true);
-            let alone = claims.agent_wall(writer, agent, false);
-            let slowdown = claims.slowdown(writer, agent);
-            let p = claims.slowdown_p(writer, agent);
+            let together = own.agent_wall(writer, agent, true);
+            let alone = own.agent_wall(writer, agent, false);
+            let slowdown = own.slowdown(writer, agent);
+            let p = own.slowdown_p(writer, agent);
             rows.push(vec![
-                code(claims.id()),
+                code(own.id()),
                 code(&agent.agent),
                 code(&agent.server),
-                verdict(agent),
+                claims::verdict(agent.slowdown.as_ref()),
                 cell(alone),
                 cell(together),
                 cell(slowdown),
@@ -116,26 +113,17 @@ fn slowdowns(writer: &mut Writer<'_>, concurrency: &Concurrency) {
     });
 }
 
-/// Returns the verdict on an agent's slowdown, or why there is none.
-pub(super) fn verdict(agent: &AgentAnalysis) -> Prose {
-    match &agent.slowdown {
-        Some(Compared::Judged(judged)) => Prose::new().verdict(judged.verdict),
-        Some(Compared::Refused(_)) => text("none: too few blocks"),
-        None => text("none: no data"),
-    }
-}
-
 fn waits(writer: &mut Writer<'_>, concurrency: &Concurrency) {
     writer.subheading("Waiting at the server");
     let mut rows = Vec::new();
     for each in &concurrency.together {
-        let claims = Claims::of(writer, each);
+        let own = Claims::of(writer, each);
         for agent in &each.agents {
-            let Some(together) = claims.wait(writer, agent, true) else { continue };
-            let alone = claims.wait(writer, agent, false);
-            let added = claims.wait_added(writer, agent);
+            let Some(together) = own.wait(writer, agent, true) else { continue };
+            let alone = own.wait(writer, agent, false);
+            let added = own.wait_added(writer, agent);
             rows.push(vec![
-                code(claims.id()),
+                code(own.id()),
                 code(&agent.agent),
                 cell(alone),
                 Prose::new().value(together),
@@ -210,13 +198,13 @@ fn tokens(writer: &mut Writer<'_>, concurrency: &Concurrency) {
     ));
     let mut rows = Vec::new();
     for each in &concurrency.together {
-        let claims = Claims::of(writer, each);
+        let own = Claims::of(writer, each);
         for agent in &each.agents {
-            let tokens = claims.token_ratio(writer, agent);
-            let per_token = claims.slowdown_per_token(writer, agent);
-            let slowdown = claims.slowdown(writer, agent);
+            let tokens = own.token_ratio(writer, agent);
+            let per_token = own.slowdown_per_token(writer, agent);
+            let slowdown = own.slowdown(writer, agent);
             rows.push(vec![
-                code(claims.id()),
+                code(own.id()),
                 code(&agent.agent),
                 cell(tokens),
                 cell(slowdown),
@@ -239,12 +227,4 @@ fn tokens(writer: &mut Writer<'_>, concurrency: &Concurrency) {
         ],
         rows,
     });
-}
-
-/// Returns whether every agent was shown to be as fast as alone.
-pub(super) fn is_free(each: &TogetherAnalysis) -> bool {
-    each.contention == Contention::Absent
-        && each.agents.iter().all(|agent| {
-            judged(agent.slowdown.as_ref()).is_some_and(|j| j.verdict != Verdict::Worse)
-        })
 }

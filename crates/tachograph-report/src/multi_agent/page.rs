@@ -1,7 +1,6 @@
 //! What the page of one concurrent configuration says beside its metrics.
 
-use super::claims::Claims;
-use super::contention::verdict;
+use super::claims::{self, Claims};
 use crate::concurrency::Concurrency;
 use crate::document::{Align, Prose, Table, cell, code, text};
 use crate::writer::Writer;
@@ -9,9 +8,9 @@ use crate::writer::Writer;
 /// Writes efficiency, balance and slowdowns of the configuration at position `at`.
 pub(crate) fn write(writer: &mut Writer<'_>, concurrency: &Concurrency, at: usize) {
     let Some(each) = concurrency.of_configuration(at) else { return };
-    let claims = Claims::of(writer, each);
-    let (speedup, efficiency) = (claims.speedup(writer), claims.efficiency(writer));
-    let balance = claims.balance(writer);
+    let own = Claims::of(writer, each);
+    let (speedup, efficiency) = (own.speedup(writer), own.efficiency(writer));
+    let balance = own.balance(writer);
     if let (Some(speedup), Some(efficiency), Some(balance)) = (speedup, efficiency, balance) {
         writer.paragraph(
             Prose::new()
@@ -41,10 +40,10 @@ pub(crate) fn write(writer: &mut Writer<'_>, concurrency: &Concurrency, at: usiz
         .agents
         .iter()
         .map(|agent| {
-            let together = claims.agent_wall(writer, agent, true);
-            let alone = claims.agent_wall(writer, agent, false);
-            let slowdown = claims.slowdown(writer, agent);
-            let wait = claims.wait_added(writer, agent);
+            let together = own.agent_wall(writer, agent, true);
+            let alone = own.agent_wall(writer, agent, false);
+            let slowdown = own.slowdown(writer, agent);
+            let wait = own.wait_added(writer, agent);
             vec![
                 code(&agent.agent),
                 code(&agent.server),
@@ -52,7 +51,7 @@ pub(crate) fn write(writer: &mut Writer<'_>, concurrency: &Concurrency, at: usiz
                 cell(together),
                 cell(slowdown),
                 writer.bracket(slowdown),
-                verdict(agent),
+                claims::verdict(agent.slowdown.as_ref()),
                 cell(wait),
             ]
         })

@@ -3,11 +3,12 @@
 use tachograph_stats::Verdict;
 
 use super::claims::Claims;
-use super::{contention, scaling, topologies};
+use super::{scaling, topologies};
 use crate::analysis::comparison::{Compared, blocks_needed};
 use crate::analysis::{MEASURED_RUNS, judged};
 use crate::claim::{Format, Number, Source};
 use crate::concurrency::Concurrency;
+use crate::concurrency::estimate::Contention;
 use crate::document::{Prose, code, text};
 use crate::formula::Formula;
 use crate::validity::Status;
@@ -71,7 +72,7 @@ fn at_once(writer: &mut Writer<'_>, concurrency: &Concurrency) -> Vec<Prose> {
                 let line = line.text("run them at once; all work is done sooner (makespan ");
                 let line = line.value(change).text(" ").interval(change).text(", verdict ");
                 let line = line.verdict(found.verdict).text(")");
-                if contention::is_free(each) {
+                if each.contention == Contention::Absent {
                     line.text(", and no agent is slower than alone by more than the margin.")
                 } else {
                     line.text(". Each agent may take longer than alone; see Contention.")

@@ -1,6 +1,6 @@
 //! What more agents bring.
 
-use super::claims::Claims;
+use super::claims::{self, Claims};
 use crate::analysis::{MEASURED_RUNS, judged};
 use crate::claim::{ClaimRef, Format, Source};
 use crate::concurrency::Concurrency;
@@ -28,15 +28,13 @@ pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
             let Some(each) = configuration.and_then(|at| concurrency.of_configuration(at)) else {
                 continue;
             };
-            let claims = Claims::of(writer, each);
-            let id = format!("together/{}/agents", claims.id());
+            let own = Claims::of(writer, each);
+            let id = format!("together/{}/agents", own.id());
             let count = writer.count(id, n, Source::Plan);
-            let (speedup, efficiency) = (claims.speedup(writer), claims.efficiency(writer));
+            let (speedup, efficiency) = (own.speedup(writer), own.efficiency(writer));
             let step = concurrency.steps.iter().find(|step| step.series == at && step.to == n);
             let change = step.and_then(|step| ratio(writer, series, step));
-            let verdict = step
-                .and_then(|step| judged(Some(&step.speedup)))
-                .map_or_else(|| text("none: too few blocks"), |j| Prose::new().verdict(j.verdict));
+            let verdict = claims::verdict(step.map(|step| &step.speedup));
             rows.push(vec![
                 code(&series.made_from.topology),
                 code(name(series)),

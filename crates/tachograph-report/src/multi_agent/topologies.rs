@@ -142,14 +142,12 @@ fn pairs(writer: &mut Writer<'_>, concurrency: &Concurrency) {
         .map(|pairing| {
             let (first, second) = ids(writer, pairing);
             let change = ratio(writer, pairing);
-            let verdict = judged(Some(&pairing.makespan));
-            let p = verdict.map(|judged| {
+            let p = judged(Some(&pairing.makespan)).map(|judged| {
                 let id = format!("pairing/{second}/{first}/p_holm");
                 let source = Source::Runs(MEASURED_RUNS.to_owned());
                 writer.p_value(id, judged.p_difference_adjusted, Formula::HolmDifference, source)
             });
-            let verdict = verdict
-                .map_or_else(|| text("none: too few blocks"), |v| Prose::new().verdict(v.verdict));
+            let verdict = claims::verdict(Some(&pairing.makespan));
             vec![code(second), code(first), verdict, cell(change), writer.bracket(change), cell(p)]
         })
         .collect();

@@ -1,9 +1,9 @@
 //! Latency for one against work for all.
 
-use super::claims::Claims;
+use super::claims::{self, Claims};
 use crate::analysis::judged;
 use crate::concurrency::Concurrency;
-use crate::document::{Align, Prose, Table, cell, code, text};
+use crate::document::{Align, Table, cell, code, text};
 use crate::writer::Writer;
 
 pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
@@ -17,22 +17,21 @@ pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
         .together
         .iter()
         .map(|each| {
-            let claims = Claims::of(writer, each);
-            let alone = claims.alone(writer);
-            let makespan = claims.makespan(writer);
-            let pays = claims.pays(writer);
-            let verdict = judged(each.pays.as_ref())
-                .map_or_else(|| text("none: too few blocks"), |j| Prose::new().verdict(j.verdict));
-            let (rate_alone, rate) = (claims.rate_alone(writer), claims.rate(writer));
-            let change = claims.rate_ratio(writer);
+            let own = Claims::of(writer, each);
+            let alone = own.alone(writer);
+            let makespan = own.makespan(writer);
+            let pays = own.pays(writer);
+            let verdict = claims::verdict(each.pays.as_ref());
+            let (rate_alone, rate) = (own.rate_alone(writer), own.rate(writer));
+            let change = own.rate_ratio(writer);
             let worst = each
                 .agents
                 .iter()
                 .filter_map(|agent| Some((judged(agent.slowdown.as_ref())?.ratio.ratio, agent)))
                 .max_by(|a, b| a.0.total_cmp(&b.0));
-            let worst = worst.and_then(|(_, agent)| claims.slowdown(writer, agent));
+            let worst = worst.and_then(|(_, agent)| own.slowdown(writer, agent));
             vec![
-                code(claims.id()),
+                code(own.id()),
                 verdict,
                 cell(worst),
                 cell(alone),
@@ -69,11 +68,11 @@ pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
         .together
         .iter()
         .map(|each| {
-            let claims = Claims::of(writer, each);
-            let (fairness, overlap) = (claims.fairness(writer), claims.overlap(writer));
-            let spread = claims.start_spread(writer);
+            let own = Claims::of(writer, each);
+            let (fairness, overlap) = (own.fairness(writer), own.overlap(writer));
+            let spread = own.start_spread(writer);
             vec![
-                code(claims.id()),
+                code(own.id()),
                 cell(fairness),
                 writer.bracket(fairness),
                 cell(overlap),

@@ -10,7 +10,18 @@ use crate::facts::Degeneracy;
 use crate::formula::Formula;
 use crate::writer::{Writer, arm_name, plural};
 
-pub(crate) fn verification(writer: &mut Writer<'_>) {
+/// What every report ends with.
+pub(crate) fn all(writer: &mut Writer<'_>) {
+    verification(writer);
+    configurations(writer);
+    failures(writer);
+    runs(writer);
+    files(writer);
+    provenance(writer);
+    glossary(writer);
+}
+
+fn verification(writer: &mut Writer<'_>) {
     writer.heading("How to verify");
     writer.paragraph(
         Prose::new()
@@ -36,7 +47,7 @@ pub(crate) fn verification(writer: &mut Writer<'_>) {
     ));
 }
 
-pub(crate) fn configurations(writer: &mut Writer<'_>) {
+fn configurations(writer: &mut Writer<'_>) {
     writer.heading("Appendix: configurations");
     let rows = writer
         .analysis
@@ -76,7 +87,7 @@ pub(crate) fn configurations(writer: &mut Writer<'_>) {
     });
 }
 
-pub(crate) fn failures(writer: &mut Writer<'_>) {
+fn failures(writer: &mut Writer<'_>) {
     writer.heading("Failed calls");
     let analysis = writer.analysis;
     statuses(writer);
@@ -200,7 +211,7 @@ fn degenerate(writer: &mut Writer<'_>) {
     });
 }
 
-pub(crate) fn runs(writer: &mut Writer<'_>) {
+fn runs(writer: &mut Writer<'_>) {
     writer.heading("Appendix: runs");
     let analysis = writer.analysis;
     let metric = analysis.plan.primary.metric;
@@ -266,7 +277,7 @@ pub(crate) fn runs(writer: &mut Writer<'_>) {
     writer.push(Block::Details(summary, vec![Block::Table(table)]));
 }
 
-pub(crate) fn files(writer: &mut Writer<'_>) {
+fn files(writer: &mut Writer<'_>) {
     writer.heading("Appendix: files ingested");
     let analysis = writer.analysis;
     if analysis.input_files.is_empty() {
@@ -303,7 +314,7 @@ pub(crate) fn files(writer: &mut Writer<'_>) {
     writer.list(skipped.collect());
 }
 
-pub(crate) fn provenance(writer: &mut Writer<'_>) {
+fn provenance(writer: &mut Writer<'_>) {
     writer.heading("Appendix: provenance");
     let analysis = writer.analysis;
     let mut items = vec![
@@ -339,7 +350,7 @@ pub(crate) fn provenance(writer: &mut Writer<'_>) {
     writer.list(items);
 }
 
-pub(crate) fn glossary(writer: &mut Writer<'_>) {
+fn glossary(writer: &mut Writer<'_>) {
     writer.heading("Formulas");
     let used = Formula::used(writer.claims());
     let rows =

@@ -10,6 +10,7 @@ use crate::analysis::{ALL_RUNS, Analysis, MEASURED_RUNS};
 use crate::claim::{Format, Number, Source};
 use crate::document::{Block, Prose, Tone, code, comma_separated, text};
 use crate::formula::Formula;
+use crate::sections::standing;
 use crate::validity::Status;
 use crate::writer::{Writer, plural};
 
@@ -26,8 +27,8 @@ pub(super) fn summary(writer: &mut Writer<'_>) {
     points.extend(stopping::sentence(writer));
     points.extend(noise_sentence(writer));
     points.extend(levels_sentence(writer));
-    points.push(failure_sentence(writer));
-    points.push(validity_sentence(writer));
+    points.push(standing::failures(writer));
+    points.push(standing::validity(writer));
     writer.list(points.into_iter().filter(|point| !point.is_empty()).collect());
 }
 
@@ -248,36 +249,6 @@ fn levels_sentence(writer: &mut Writer<'_>) -> Option<Prose> {
             .then(comma_separated(dead))
             .text(".")
     })
-}
-
-fn failure_sentence(writer: &mut Writer<'_>) -> Prose {
-    let totals = writer.analysis.configurations.iter().map(ConfigurationAnalysis::n_calls);
-    let (all, failed) = totals.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    if all == 0 {
-        return text("No call was made.");
-    }
-    let source = || Source::Runs(ALL_RUNS.to_owned());
-    let all_claim = writer.count("calls/all", all, source());
-    if failed == 0 {
-        return Prose::new().text("All ").value(all_claim).text(" calls completed.");
-    }
-    let failed = writer.count("calls/failed", failed, source());
-    Prose::new()
-        .value(failed)
-        .text(" of ")
-        .value(all_claim)
-        .text(" calls did not complete; they are counted, never averaged (")
-        .link("failed-calls", "list")
-        .text(").")
-}
-
-fn validity_sentence(writer: &mut Writer<'_>) -> Prose {
-    let line = Prose::new().text("The evidence is ").status(writer.analysis.validity.worst());
-    if writer.analysis.validity.worst() == Status::Valid {
-        line.text(": no check found anything that may have spoiled it.")
-    } else {
-        line.text("; what was found is listed under ").link("validity", "Validity").text(".")
-    }
 }
 
 /// How often tuning helped.

@@ -54,6 +54,22 @@ pub(crate) struct Machine<'a> {
     pub(crate) late_s: &'a dyn Fn(&Run, usize) -> f64,
 }
 
+impl Default for Machine<'_> {
+    /// One server with the full rate for every call, whose two calls have one size in a
+    /// block; nothing fails, nobody is late.
+    fn default() -> Self {
+        Self {
+            group: &|_| (0, Capacity::Independent),
+            work: &|_, block| {
+                [Work { prompt_s: 0.25, output_s: 0.75 * f64::from(block), tokens: 40 }; 2]
+            },
+            fails: &|_, _| false,
+            load_s: 0.0,
+            late_s: &|_, _| 0.0,
+        }
+    }
+}
+
 /// When a call was sent, when its model was there, its service began, its prompt was
 /// done and it ended.
 #[derive(Debug, Clone, Copy, Default)]

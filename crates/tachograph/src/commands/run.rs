@@ -1,6 +1,5 @@
 //! `tacho run`: executes a plan and keeps the evidence.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -237,14 +236,11 @@ fn keep_documents(
     run: &Run,
     executed: &Executed,
 ) -> Result<(), WriteError> {
-    let mut names = BTreeSet::new();
     for artifact in &executed.artifacts {
         let name = format!("{}_{}", artifact.agent, artifact.name);
         writer.artifact(&name, &artifact.content)?;
-        names.insert(name);
     }
-    // An agent called `combined` has that name for its own.
-    if run.placements.len() > 1 && !names.contains(combined::NAME) {
+    if run.placements.len() > 1 {
         writer.artifact(combined::NAME, combined_report(run, executed).as_bytes())?;
     }
     if !executed.stderr.is_empty() {

@@ -1,0 +1,40 @@
+//! Two sentences of every executive summary: failed calls, and the evidence's standing.
+
+use crate::analysis::ALL_RUNS;
+use crate::analysis::configuration::ConfigurationAnalysis;
+use crate::claim::Source;
+use crate::document::{Prose, text};
+use crate::validity::Status;
+use crate::writer::Writer;
+
+/// Says how many calls did not complete.
+pub(crate) fn failures(writer: &mut Writer<'_>) -> Prose {
+    let totals = writer.analysis.configurations.iter().map(ConfigurationAnalysis::n_calls);
+    let (all, failed) = totals.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    if all == 0 {
+        return text("No call was made.");
+    }
+    let source = || Source::Runs(ALL_RUNS.to_owned());
+    let all_claim = writer.count("calls/all", all, source());
+    if failed == 0 {
+        return Prose::new().text("All ").value(all_claim).text(" calls completed.");
+    }
+    let failed = writer.count("calls/failed", failed, source());
+    Prose::new()
+        .value(failed)
+        .text(" of ")
+        .value(all_claim)
+        .text(" calls did not complete; they are counted, never averaged (")
+        .link("failed-calls", "list")
+        .text(").")
+}
+
+/// Says whether the evidence is valid.
+pub(crate) fn validity(writer: &mut Writer<'_>) -> Prose {
+    let line = Prose::new().text("The evidence is ").status(writer.analysis.validity.worst());
+    if writer.analysis.validity.worst() == Status::Valid {
+        line.text(": no check found anything that may have spoiled it.")
+    } else {
+        line.text("; what was found is listed under ").link("validity", "Validity").text(".")
+    }
+}
