@@ -180,6 +180,14 @@ impl RunFacts {
         done?.into_iter().max()?.since(began)
     }
 
+    /// Returns whether one of its answers did not end by itself: the token limit cut it,
+    /// or it ended in a loop.
+    pub fn has_runaway(&self) -> bool {
+        self.calls().any(|call| {
+            matches!(call.degeneracy, Some(Degeneracy::TokenLimit | Degeneracy::RepetitionLoop))
+        })
+    }
+
     /// Returns the agent called `name`.
     pub fn agent(&self, name: &str) -> Option<&AgentFacts> {
         self.agents.iter().find(|agent| agent.name == name)

@@ -11,6 +11,7 @@ mod together;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tachograph_model::event::Event;
 use tachograph_model::plan::Plan;
 use tachograph_model::run::{Placement, Run};
 use tachograph_model::study::StudyHead;
@@ -311,6 +312,30 @@ fn a_failed_solo_run_takes_its_concurrent_run_along() {
     found.assert("apart/p_chimera-homo_shared/without_solo", 1.0);
     found.assert("together/p_chimera-homo_shared/complete_runs", 2.0);
     assert!(rendered.report_md.contains("enters no comparison"));
+}
+
+#[test]
+fn runaway_answers_are_kept_apart() {
+    let plan = on_one_server("[2]");
+    let (head, mut evidence) = together::study(
+        &plan,
+        &Machine { group: &|_| (0, Capacity::Shared), ..Machine::default() },
+    );
+    // In block 1 the token limit cuts an answer of a solo run.
+    let cut = evidence.iter_mut().find(|run| {
+        run.sealed.run.block == 1 && run.sealed.run.configuration.0.starts_with("solo_")
+    });
+    let finished = cut.unwrap().events.iter_mut().find_map(|recorded| match &mut recorded.event {
+        Event::CallFinished(finished) => Some(finished),
+        _ => None,
+    });
+    finished.unwrap().finish_reason = Some("length".to_owned());
+    let facts: Vec<RunFacts> = evidence.iter().map(|run| distil(run, &plan)).collect();
+    let found = Claims::of(&render(&analyse(&head, &facts)));
+    found.assert("apart/p_chimera-homo_shared/runaway", 1.0);
+    let id = "together/p_chimera-homo_shared/efficiency_without_runaways";
+    found.assert(id, 0.5);
+    assert_eq!(found.0[id]["n"], 2, "{}", found.0[id]);
 }
 
 #[test]

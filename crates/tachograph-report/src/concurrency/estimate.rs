@@ -10,7 +10,7 @@ use super::observe::{AgentObserved, Observed};
 use crate::analysis::RunRow;
 use crate::analysis::comparison::Compared;
 use crate::analysis::configuration::Estimate;
-use crate::facts::{Degeneracy, RunFacts};
+use crate::facts::RunFacts;
 use crate::validity::Status;
 
 /// Everything estimated about one concurrent configuration.
@@ -25,11 +25,13 @@ pub(crate) struct TogetherAnalysis {
     pub(crate) n_measured: usize,
     /// Measured runs whose solo runs are measured too.
     pub(crate) n_complete: usize,
-    /// Measured runs with an answer that did not end by itself: cut by the token
-    /// limit, or in a loop.
+    /// Complete runs with an answer, together or alone, that did not end by itself: cut
+    /// by the token limit, or in a loop.
     pub(crate) n_runaway: usize,
     /// Time alone over the makespan, within blocks.
     pub(crate) speedup: Option<PairedRatio>,
+    /// The same over the runs in which every answer ended by itself.
+    pub(crate) speedup_without_runaways: Option<PairedRatio>,
     /// The makespan against the time alone: less is better.
     pub(crate) pays: Option<Compared>,
     pub(crate) agents: Vec<AgentAnalysis>,
@@ -139,11 +141,7 @@ pub(crate) fn one(
     };
     let of_configuration =
         || facts.iter().zip(rows).filter(|(_, row)| row.configuration == Some(at));
-    let is_runaway = |run: &RunFacts| {
-        run.calls().any(|call| {
-            matches!(call.degeneracy, Some(Degeneracy::TokenLimit | Degeneracy::RepetitionLoop))
-        })
-    };
+    let ended: Vec<&Observed> = runs.iter().copied().filter(|run| !run.has_runaway).collect();
     let peak = runs.iter().max_by(|a, b| a.speedup().total_cmp(&b.speedup()));
     let agents = configuration
         .placements
@@ -158,10 +156,9 @@ pub(crate) fn one(
         n_sealed: of_configuration().count(),
         n_measured: of_configuration().filter(|(run, _)| run.is_measured()).count(),
         n_complete: runs.len(),
-        n_runaway: of_configuration()
-            .filter(|(run, _)| run.is_measured() && is_runaway(run))
-            .count(),
+        n_runaway: runs.len() - ended.len(),
         speedup: ratio(&runs, rule, |run| (run.alone_s(), run.makespan_s)),
+        speedup_without_runaways: ratio(&ended, rule, |run| (run.alone_s(), run.makespan_s)),
         pays: None,
         agents,
         makespan: mean(&|run| run.makespan_s),

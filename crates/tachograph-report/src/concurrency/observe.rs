@@ -27,6 +27,8 @@ pub(crate) struct Observed {
     pub(crate) overlap: f64,
     /// Jain's index over solo time divided by concurrent time.
     pub(crate) fairness: f64,
+    /// Whether an answer of it or of its solo runs did not end by itself.
+    pub(crate) has_runaway: bool,
     pub(crate) agents: Vec<AgentObserved>,
 }
 
@@ -135,12 +137,15 @@ pub(crate) fn all(
         if configuration.arm != Arm::Concurrent || !run.is_measured() {
             return None;
         }
+        let mut has_runaway = run.has_runaway();
         let agents: Option<Vec<AgentObserved>> = configuration
             .placements
             .iter()
             .map(|placement| {
                 let solo = placement.solo.as_ref()?;
-                let alone = measured.get(&(solo, run.id.block))?.agents.first()?;
+                let alone = measured.get(&(solo, run.id.block))?;
+                has_runaway |= alone.has_runaway();
+                let alone = alone.agents.first()?;
                 Some(AgentObserved {
                     agent: placement.agent.clone(),
                     together: Work::of(run.agent(&placement.agent)?)?,
@@ -148,7 +153,7 @@ pub(crate) fn all(
                 })
             })
             .collect();
-        observed(run, at, agents?)
+        Some(Observed { has_runaway, ..observed(run, at, agents?)? })
     };
     facts.iter().zip(rows).filter_map(one).collect()
 }
@@ -165,6 +170,7 @@ fn observed(run: &RunFacts, configuration: usize, agents: Vec<AgentObserved>) ->
         start_spread_ms: start_spread(run).unwrap_or_default(),
         overlap: overlap_s(run) / makespan_s,
         fairness,
+        has_runaway: false,
         agents,
     })
 }

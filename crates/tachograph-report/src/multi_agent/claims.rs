@@ -80,6 +80,14 @@ impl<'a> Claims<'a> {
         Some(self.ratio(writer, "efficiency", (ratio, 1.0 / self.each.n_agents as f64), how))
     }
 
+    /// Returns the true efficiency over runs in which every answer ended by itself.
+    pub(super) fn efficiency_without_runaways(&self, writer: &mut Writer<'_>) -> Option<ClaimRef> {
+        let ratio = self.each.speedup_without_runaways.as_ref()?;
+        let how = ("fraction", SHARE, Formula::TrueEfficiency);
+        let scale = 1.0 / self.each.n_agents as f64;
+        Some(self.ratio(writer, "efficiency_without_runaways", (ratio, scale), how))
+    }
+
     /// Returns the change of the makespan against the work one after the other.
     pub(super) fn pays(&self, writer: &mut Writer<'_>) -> Option<ClaimRef> {
         let ratio = judged(self.each.pays.as_ref())?.ratio;

@@ -8,6 +8,7 @@ use crate::analysis::comparison::{Compared, blocks_needed};
 use crate::analysis::{MEASURED_RUNS, judged};
 use crate::claim::{Format, Number, Source};
 use crate::concurrency::Concurrency;
+use crate::concurrency::compare::Pairing;
 use crate::concurrency::estimate::Contention;
 use crate::document::{Prose, code, text};
 use crate::formula::Formula;
@@ -172,6 +173,7 @@ fn which_topology(writer: &mut Writer<'_>, concurrency: &Concurrency) -> Vec<Pro
                 continue;
             }
         };
+        let tail = threads(writer, pairing, found.verdict);
         items.push(
             Prose::new()
                 .text("Prefer ")
@@ -184,13 +186,41 @@ fn which_topology(writer: &mut Writer<'_>, concurrency: &Concurrency) -> Vec<Pro
                 .code(&first)
                 .text(": ")
                 .then(quoted)
-                .text(")."),
+                .text(").")
+                .then(tail),
         );
     }
     if items.is_empty() {
         items.push(text("The data do not say: too few blocks have both sides of any pair."));
     }
     items
+}
+
+/// Says how many threads the servers of the better and of the worse side have, where
+/// they are known and differ.
+fn threads(writer: &mut Writer<'_>, pairing: &Pairing, verdict: Verdict) -> Prose {
+    let plan = &writer.analysis.plan;
+    let of = |at: usize| {
+        let placements = &writer.analysis.configurations[at].planned.placements;
+        let mut found = placements.iter().map(|placement| {
+            let server = plan.servers.iter().find(|each| each.name == placement.server)?;
+            Some((server.name.clone(), server.managed.as_ref()?.threads))
+        });
+        let first = found.next()??;
+        found.all(|other| other.is_some_and(|other| other.1 == first.1)).then_some(first)
+    };
+    let (first, second) = (of(pairing.first), of(pairing.second));
+    let (better, worse) =
+        if verdict == Verdict::Better { (second, first) } else { (first, second) };
+    let (Some(better), Some(worse)) = (better, worse) else { return Prose::new() };
+    if better.1 == worse.1 {
+        return Prose::new();
+    }
+    let mut stated = |(server, threads): (String, u32)| {
+        writer.stated_count(format!("plan/server/{server}/threads"), u64::from(threads))
+    };
+    let (better, worse) = (stated(better), stated(worse));
+    text(" Threads of each server: ").value(better).text(" against ").value(worse).text(".")
 }
 
 fn how_many(writer: &mut Writer<'_>, concurrency: &Concurrency) -> Vec<Prose> {
