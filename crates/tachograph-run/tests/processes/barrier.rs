@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tachograph_model::event::{
-    Event, ProcessEnd, ProcessExited, Recorded, Released, RunOutcome, Stage, StageMark,
+    CallStatus, Event, ProcessEnd, ProcessExited, Recorded, Released, RunOutcome, Stage, StageMark,
 };
 use tachograph_run::execute::Executed;
 
@@ -116,4 +116,34 @@ pub(crate) fn lost_later() {
     assert_eq!(kept, ["analyst"]);
     let done = |it: &Recorded| it.source == "analyst" && matches!(it.event, Event::Done(_));
     assert!(position(&events, done).is_some());
+}
+
+pub(crate) fn hung_server() {
+    let good = Ollama::start(Behaviour::default());
+    let hung = Ollama::start(Behaviour { hangs: true, ..Behaviour::default() });
+    let mut bench = Bench::of(&format!(
+        "schema = 'tachograph-plan/1'\nname = 'test'\nblocks = 1\n\
+         timeouts = {{ first_token_s = 0.2 }}\n\
+         [[servers]]\nname = 'good'\nmodel = 'tiny'\nurl = '{}'\n\
+         [[servers]]\nname = 'hung'\nmodel = 'tiny'\nurl = '{}'\n\
+         [[topologies]]\nname = 'each'\nservers = ['good', 'hung']\nexclusive = true\n\
+         [[agents]]\nname = 'analyst'\n[[agents]]\nname = 'second'\n\
+         [[phases]]\nname = 'p'\n[[phases.matrices]]\nscenarios = ['chimera-homo']\n\
+         topologies = ['each']\n",
+        good.url, hung.url
+    ));
+    let (executed, events) = bench.record();
+    assert_eq!(executed.outcome, RunOutcome::Failed);
+    assert_eq!(remarks(&events)["second"], "a call failed");
+    assert_eq!(executed.ends["analyst"], "completed");
+    let statuses = |agent: &str| -> Vec<CallStatus> {
+        let own = events.iter().filter(|it| it.source == agent);
+        own.filter_map(|it| match &it.event {
+            Event::CallFinished(finished) => Some(finished.status),
+            _ => None,
+        })
+        .collect()
+    };
+    assert_eq!(statuses("second"), [CallStatus::Timeout]);
+    assert_eq!(statuses("analyst"), [CallStatus::Completed, CallStatus::Completed]);
 }

@@ -94,6 +94,7 @@ const TESTS: &[(&str, fn())] = &[
     ("an_agent_that_ignores_the_barrier_is_remarked", barrier::no_barrier),
     ("an_agent_that_does_not_come_to_the_barrier_ends_the_run", barrier::missing),
     ("an_agent_that_dies_after_the_start_leaves_the_others", barrier::lost_later),
+    ("a_server_that_hangs_fails_its_agent_and_not_the_other", barrier::hung_server),
     ("what_is_no_event_is_noise_and_its_run_fails", noise),
     ("a_key_that_a_worker_writes_is_struck_out", keys),
     ("a_program_that_is_not_there_fails_the_run", missing_program),

@@ -154,7 +154,8 @@ fn plan(
     let (name, text) = (shipped.name, shipped.text.to_owned());
     let Some(server) = server else {
         let mut loaded = loaded_plan::parse_text(name, text, PathBuf::new(), overrides)?;
-        crowd(&mut loaded);
+        let n_cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        crowd(&mut loaded, n_cpus);
         return Ok(loaded);
     };
     let overrides =
@@ -170,8 +171,7 @@ const THREADS_MAX: usize = 16;
 
 /// Gives the servers that shall fight for the processors as many threads as the
 /// machine has, where that is more than the plan says.
-fn crowd(loaded: &mut LoadedPlan) {
-    let n_cpus = std::thread::available_parallelism().map_or(1, usize::from);
+fn crowd(loaded: &mut LoadedPlan, n_cpus: usize) {
     let threads = u32::try_from(n_cpus.min(THREADS_MAX)).unwrap_or(1);
     for server in loaded.plan.servers.iter_mut().filter(|each| each.name.starts_with(WIDE)) {
         if let Some(managed) = server.managed.as_mut()
@@ -216,6 +216,23 @@ mod tests {
         ] {
             assert_eq!(beside(Path::new(first)), Path::new(second));
         }
+    }
+
+    #[test]
+    fn crowded_servers_get_the_machine_s_processors_and_it_is_listed() {
+        let threads = |n_cpus: usize| -> (Vec<u32>, usize) {
+            let text = TWO_AGENTS.text.to_owned();
+            let mut loaded =
+                loaded_plan::parse_text("p", text, PathBuf::new(), &Overrides::default()).unwrap();
+            crowd(&mut loaded, n_cpus);
+            let servers = loaded.plan.servers.iter();
+            let threads = servers.map(|server| server.managed.as_ref().unwrap().threads);
+            (threads.collect(), loaded.overrides.len())
+        };
+        assert_eq!(threads(1), (vec![1, 1, 2, 2], 0));
+        assert_eq!(threads(2), (vec![1, 1, 2, 2], 0));
+        assert_eq!(threads(6), (vec![1, 1, 6, 6], 2));
+        assert_eq!(threads(64), (vec![1, 1, 16, 16], 2));
     }
 
     #[test]
