@@ -181,6 +181,8 @@ fn a_load_is_paid_once_for_all_agents_of_a_server() {
                 // A load is no wait in a queue.
                 let again = if let Capacity::Slots(_) = capacity { k - 1.0 } else { 0.0 };
                 found.assert(&name("collector/wait_added"), again / 2.0 * 1e3);
+                found.assert(&name("collector/wait_alone"), 0.0);
+                found.assert(&name("collector/wait"), again / 2.0 * 1e3);
             }
         }
     }
