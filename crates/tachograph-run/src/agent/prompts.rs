@@ -178,4 +178,32 @@ mod tests {
              Use only numbers from the notes.\n"
         );
     }
+
+    #[test]
+    fn a_role_has_its_words_and_own_words_come_before_it() {
+        let spec = |rest: &str| -> AgentSpec {
+            let text = format!("{{\"name\":\"a\"{rest}}}");
+            serde_json::from_str(&text).unwrap()
+        };
+        let collector = of(&spec(",\"role\":\"collector\""));
+        assert!(analysis(&collector, "Files: 0.\n").starts_with("You are a data collector. "));
+        let insight = of(&spec(",\"role\":\"insight\""));
+        let notes = report(&insight, &Extraction::default(), "Files: 0.\n");
+        assert!(
+            notes.ends_with("Situation, Causes, Decisions. Use only numbers from the notes.\n")
+        );
+        assert_eq!(of(&spec("")), of_role(Role::Analyst));
+        let own = "\"analysis_before\":\"A \",\"analysis_after\":\" B\",\
+                   \"report_before\":\"C \",\"report_after\":\" D\"";
+        let own = of(&spec(&format!(",\"role\":\"insight\",\"prompts\":{{{own}}}")));
+        assert_eq!(analysis(&own, "data"), "A data B");
+        assert!(report(&own, &Extraction::default(), "data").ends_with("data D"));
+        // The extraction finds its three parts in the answers of every role.
+        for role in [Role::Analyst, Role::Collector, Role::Insight] {
+            let asked = analysis(&of_role(role), "data");
+            for part in ["\nSummary: ", "\nKey findings: ", "\nRecommendations: "] {
+                assert!(asked.contains(part), "{} asks for no {part}", role.name());
+            }
+        }
+    }
 }
