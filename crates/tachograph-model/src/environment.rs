@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::units::DurationNs;
 
 /// The version of `environment.json`.
 pub const ENVIRONMENT_SCHEMA: &str = "tachograph-environment/1";
@@ -30,6 +31,41 @@ pub struct Environment {
     pub gpus: Vec<Gpu>,
     /// Servers by the plan's name for them.
     pub servers: BTreeMap<String, ServerIdentity>,
+    /// What executes each agent, by the agent's name; absent in studies that do not
+    /// compare implementations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub implementations: BTreeMap<String, Program>,
+}
+
+/// The program that executes an agent. Absent means that it could not be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// What runs it, with its version: `Python 3.12.3`; absent for a program that needs
+    /// nothing beside itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// The size of the executable file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executable_bytes: Option<u64>,
+    /// The digest of the executable file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executable_sha256: Option<Digest>,
+    /// The size of the virtual environment, if the executable lies in one; the
+    /// interpreter outside of it is not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_bytes: Option<u64>,
+    /// The files of the virtual environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_files: Option<u64>,
+    /// Packages with their versions, in order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// How long its first start took, from spawn to readiness, before the study: it
+    /// found nothing in the caches of the system or of the interpreter, and enters no
+    /// statistic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded_start_ns: Option<DurationNs>,
 }
 
 /// The program that measured.

@@ -29,11 +29,16 @@ pub const EVENT_SCHEMA: &str = "tachograph-events/1";
 /// The source name of events that the harness itself records.
 pub const HARNESS: &str = "harness";
 
+/// What the source name of a tap begins with; the name of the agent whose calls it saw
+/// follows.
+pub const TAP_PREFIX: &str = "tap:";
+
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
-    /// [`HARNESS`], or the name of the agent that said it.
+    /// [`HARNESS`], the name of the agent that said it, or [`TAP_PREFIX`] and the name
+    /// of the agent whose calls a tap saw.
     pub source: String,
     /// What happened.
     pub event: Event,
@@ -571,6 +576,10 @@ pub struct ProcessResources {
     pub voluntary_switches: u64,
     /// Switches because its time was up.
     pub involuntary_switches: u64,
+    /// The most threads that it was seen to have, looked at fifty times a second;
+    /// absent where that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads_seen: Option<u32>,
 }
 
 /// A worker wrote a line that is not an event.

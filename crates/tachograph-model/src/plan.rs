@@ -7,6 +7,7 @@
 
 pub mod concurrent;
 pub mod expand;
+pub mod implementations;
 pub mod parse;
 pub mod stopping;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::options::{OptionValue, Options};
 use crate::units::DurationNs;
 use concurrent::{Phase, Prompts, Role, Topology};
+use implementations::{BuiltIn, Cost, Implementations, Instrument, Protocol};
 use stopping::Stopping;
 
 /// The version of the plan format that this program writes.
@@ -71,6 +73,9 @@ pub struct Plan {
     /// How long to wait.
     #[serde(default)]
     pub timeouts: Timeouts,
+    /// Whose stamps of calls count; the tap's in a plan with implementations.
+    #[serde(default, skip_serializing_if = "Instrument::is_agents")]
+    pub instrument: Instrument,
     /// The servers that agents talk to.
     pub servers: Vec<Server>,
     /// The agents of a run.
@@ -94,6 +99,13 @@ pub struct Plan {
     /// without phases runs its one agent alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<Phase>,
+    /// Agents that are implementations of one agent: each executes every
+    /// configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub implementations: Option<Implementations>,
+    /// What the cost model of a study of implementations assumes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }
 
 /// The order of configurations inside a block.
@@ -366,6 +378,13 @@ pub struct Managed {
     /// Settings of the simulated engine, by name, as `tacho serve --set` takes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: Options,
+    /// The recording that the cassette engine replays, relative to the plan's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cassette: Option<String>,
+    /// How many times as fast as recorded the cassette engine answers; as recorded
+    /// if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
 }
 
 /// What answers in a managed server.
@@ -376,6 +395,8 @@ pub enum Engine {
     Llama,
     /// Stated, seeded timing and generated words: no model at all.
     Simulated,
+    /// What a server once answered, byte by byte at the recorded instants.
+    Cassette,
 }
 
 impl Engine {
@@ -384,6 +405,7 @@ impl Engine {
         match self {
             Self::Llama => "llama",
             Self::Simulated => "simulated",
+            Self::Cassette => "cassette",
         }
     }
 }
@@ -414,9 +436,18 @@ pub struct AgentSpec {
     /// for a report has three eighths of that. 100 to 100,000.
     #[serde(default = "default_summary_bytes")]
     pub summary_bytes: u32,
-    /// The command that executes it, if it is not the native agent.
+    /// Which of Tachograph's own agents executes it.
+    #[serde(default, skip_serializing_if = "BuiltIn::is_native")]
+    pub implementation: BuiltIn,
+    /// The command that executes it, if it is none of Tachograph's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Vec<String>>,
+    /// Whether the command speaks the worker protocol.
+    #[serde(default, skip_serializing_if = "Protocol::is_worker")]
+    pub protocol: Protocol,
+    /// Configurations that this implementation does not execute, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
 }
 
 /// The arm that everything is compared with.

@@ -50,6 +50,8 @@ pub enum Arm {
     Solo,
     /// Several agents at once.
     Concurrent,
+    /// One of several implementations of an agent.
+    Implementation,
 }
 
 /// One agent in a run: who, where, and with which options.
@@ -85,6 +87,22 @@ pub struct Together {
     pub levels: String,
 }
 
+/// Which implementation executes which configuration, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Implementation {
+    /// The plan's agent.
+    pub agent: String,
+    /// The server.
+    pub server: String,
+    /// The configuration that all implementations share: `baseline_default`.
+    pub of: ConfigurationId,
+    /// What that configuration is compared as within one implementation.
+    pub arm: Arm,
+    /// The levels of the plan's factors.
+    pub levels: Options,
+}
+
 /// One combination of levels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +121,9 @@ pub struct Configuration {
     /// What it is made from, if several agents run at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
+    /// Which implementation it is, if the plan has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub implementation: Option<Implementation>,
 }
 
 /// One run's identity: a configuration and the block in which it runs.

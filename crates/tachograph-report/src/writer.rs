@@ -375,6 +375,7 @@ pub(crate) fn arm_name(arm: Arm) -> &'static str {
         Arm::Chimera => "tuned",
         Arm::Solo => "alone",
         Arm::Concurrent => "together",
+        Arm::Implementation => "implementation",
     }
 }
 

@@ -330,6 +330,8 @@ fn server_starts_are_told_from_runs_where_a_study_has_several() {
         port: None,
         keep_alive_s: None,
         set: BTreeMap::new(),
+        cassette: None,
+        speed: None,
     });
     let listed = Listed::resumed_after(&plan, 8, |run, noise| {
         let start = if run.index < 8 { 1.0 } else { 0.8 };

@@ -64,7 +64,7 @@ fn a_gain_is_found_and_equal_things_are_not_called_better() {
             Arm::Baseline | Arm::BaselineAa => None,
             Arm::Chimera if headline.configuration.starts_with("gpu80") => Some(Verdict::Better),
             Arm::Chimera => Some(Verdict::Equivalent),
-            Arm::Solo | Arm::Concurrent => unreachable!("one agent"),
+            Arm::Solo | Arm::Concurrent | Arm::Implementation => unreachable!("one agent"),
         };
         assert_eq!(headline.verdict, expected, "{}", headline.configuration);
         assert_eq!(headline.n_runs, 4);

@@ -6,20 +6,24 @@
 //!    died is started again (`server_reset`).
 //! 2. Clocks, machine and servers as they are (`clock`, `conditions`,
 //!    `server_seen`).
-//! 3. One worker process per agent, each under a shim (`process_spawned`); when
+//! 3. Where the plan's instrument is the tap, a tap in front of each agent's server;
+//!    what it saw is recorded when the agents are over, under a source of its own.
+//! 4. One worker process per agent, each under a shim (`process_spawned`); when
 //!    all of them are there, each is given its task. Their events follow as they
 //!    come, and `worker_noise` for lines that are none. In a plan with phases they
 //!    wait after their warm-up, and are let go together (`released`).
-//! 4. `process_exited` for each; then step 2 once more, now with the model loaded,
+//! 5. `process_exited` for each; then step 2 once more, now with the model loaded,
 //!    so that the effective context length can be seen; `run_finished`.
 //!
 //! Does not: know the study's folder, or judge what was measured.
 
 mod barrier;
 mod interrupt;
+mod launch;
 mod lines;
 mod process;
 mod servers;
+mod taps;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +36,8 @@ use tachograph_model::event::{
     ConditionsSample, Done, EVENT_SCHEMA, Event, HARNESS, ProcessEnd, Recorded, RunFinished,
     RunOutcome, RunStarted, Stage, WorkerNoise, WorkflowOutcome,
 };
-use tachograph_model::plan::{Plan, Timeouts};
+use tachograph_model::plan::implementations::{BuiltIn, Protocol};
+use tachograph_model::plan::{AgentSpec, Plan, Timeouts};
 use tachograph_model::run::Run;
 use tachograph_model::task::Task;
 use tachograph_model::units::{DurationNs, InstantNs};
@@ -44,7 +49,7 @@ pub use self::servers::ServerControl;
 use crate::clock;
 use crate::sensors::Sensors;
 
-/// Calls that a worker with a command of its own may make, warm-up left out,
+/// Calls that a worker other than the native one may make, warm-up left out,
 /// before the watchdog ends it. The native workflow has two.
 const FOREIGN_CALLS: u32 = 10;
 
@@ -53,6 +58,9 @@ const SLACK: DurationNs = DurationNs::from_millis(120_000);
 
 /// How an agent ended with which nothing is wrong.
 const COMPLETED: &str = "completed";
+
+/// The document with what an agent without the protocol wrote on standard output.
+const OUTPUT_NAME: &str = "stdout.txt";
 
 /// How often a run looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -68,6 +76,11 @@ pub struct Programs {
     pub worker: Vec<String>,
     /// Program and arguments: `["/usr/bin/tacho", "shim", "--"]`.
     pub shim: Vec<String>,
+    /// Program and arguments: `["/usr/bin/tacho", "tap"]`.
+    pub tap: Vec<String>,
+    /// The commands of Tachograph's agents in other languages, as far as the plan has
+    /// them.
+    pub built_in: BTreeMap<BuiltIn, Vec<String>>,
 }
 
 impl Programs {
@@ -79,7 +92,22 @@ impl Programs {
                 .map(str::to_owned)
                 .collect()
         };
-        Self { worker: command(&["worker"]), shim: command(&["shim", "--"]) }
+        Self {
+            worker: command(&["worker"]),
+            shim: command(&["shim", "--"]),
+            tap: command(&["tap"]),
+            built_in: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the command that executes an agent; `None` for one of Tachograph's own
+    /// that was not set up.
+    pub fn of_agent<'a>(&'a self, spec: &'a AgentSpec) -> Option<&'a Vec<String>> {
+        match (&spec.command, spec.implementation) {
+            (Some(command), _) => Some(command),
+            (None, BuiltIn::Native) => Some(&self.worker),
+            (None, other) => self.built_in.get(&other),
+        }
     }
 }
 
@@ -97,6 +125,8 @@ pub struct RunContext<'a> {
     pub nonce_salt: &'a str,
     /// Where the state of the machine is read.
     pub sensors: &'a Sensors,
+    /// The cassette into which taps write what servers answer, if one is recorded.
+    pub record: Option<&'a str>,
 }
 
 /// A run that came to its end.
@@ -170,7 +200,7 @@ pub fn execute_run(
     sink: &mut Sink<'_>,
     interrupt: &Interrupt,
 ) -> Result<Executed, ExecuteError> {
-    let tasks = tasks::of(run, plan, context)?;
+    let mut tasks = tasks::of(run, plan, context)?;
     let executed = Executed {
         outcome: RunOutcome::Completed,
         artifacts: Vec::new(),
@@ -190,7 +220,7 @@ pub fn execute_run(
     }
     let alive = servers::alive(plan, run, context.servers);
     execution.surroundings(plan, run, context, "before")?;
-    execution.agents(plan, run, context, &tasks)?;
+    execution.tapped(plan, run, context, &mut tasks)?;
     execution.surroundings(plan, run, context, "after")?;
     execution.deaths(&alive, context);
     let finished = RunFinished {
@@ -216,6 +246,8 @@ struct Execution<'a, 'b> {
 struct Agent {
     process: AgentProcess,
     done: Option<WorkflowOutcome>,
+    /// What it wrote on standard output, if it does not speak the protocol.
+    output: Option<Vec<u8>>,
     end: Option<Ended>,
     is_silent: bool,
     stderr: Option<Vec<u8>>,
@@ -229,6 +261,7 @@ impl From<AgentProcess> for Agent {
         Self {
             process,
             done: None,
+            output: None,
             end: None,
             is_silent: false,
             stderr: None,
@@ -316,9 +349,9 @@ impl Execution<'_, '_> {
         let mut agents = Vec::new();
         for (placement, number) in run.placements.iter().zip(0..) {
             let name = &placement.agent;
-            let command = plan.agent(&placement.spec).and_then(|spec| spec.command.as_ref());
-            let command = command.unwrap_or(&context.programs.worker);
-            match process::start(number, name, &context.programs.shim, command, &ears) {
+            let started = launch::of(plan, placement, &tasks[number], context)
+                .and_then(|launch| process::start(number, &launch, &context.programs.shim, &ears));
+            match started {
                 Ok(process) => {
                     let spawned = process.spawned.clone();
                     agents.push(Agent::from(process));
@@ -429,11 +462,8 @@ impl Execution<'_, '_> {
                                 agent.done = Some(*outcome);
                             }
                             Event::Artifact(artifact) => {
-                                self.executed.artifacts.push(AgentArtifact {
-                                    agent: name.clone(),
-                                    name: artifact.name.clone(),
-                                    content: artifact.content.clone().into_bytes(),
-                                });
+                                let content = artifact.content.clone().into_bytes();
+                                self.keep(&name, &artifact.name, content);
                             }
                             _ => {}
                         }
@@ -446,6 +476,10 @@ impl Execution<'_, '_> {
                         at_ns,
                     })),
                 }
+            }
+            Message::Output { agent, bytes } => {
+                agents[agent].output = Some(bytes);
+                Ok(())
             }
             Message::Silent { agent } => {
                 agents[agent].is_silent = true;
@@ -462,11 +496,24 @@ impl Execution<'_, '_> {
         }
     }
 
+    /// Keeps a document of an agent, in the place of an earlier one of that name; the
+    /// events have both.
+    fn keep(&mut self, agent: &str, name: &str, content: Vec<u8>) {
+        let all = &mut self.executed.artifacts;
+        all.retain(|other| other.agent != agent || other.name != name);
+        let (agent, name) = (agent.to_owned(), name.to_owned());
+        all.push(AgentArtifact { agent, name, content });
+    }
+
     /// Says what became of a worker.
-    fn conclude(&mut self, agent: Agent) {
-        let name = agent.process.name;
+    fn conclude(&mut self, mut agent: Agent) {
+        let name = std::mem::take(&mut agent.process.name);
         let end = agent.end.map(|end| end.end);
+        if let Some(output) = agent.output.take().filter(|output| !output.is_empty()) {
+            self.keep(&name, OUTPUT_NAME, output);
+        }
         let failure = match (agent.done, end) {
+            (None, Some(ProcessEnd::Exited(0))) if agent.process.protocol == Protocol::None => None,
             (Some(WorkflowOutcome::Completed), Some(ProcessEnd::Exited(0))) => None,
             (Some(WorkflowOutcome::CallFailed), _) => Some("a call failed".to_owned()),
             (Some(WorkflowOutcome::NoInput), _) => {
@@ -512,7 +559,9 @@ fn kill_all(agents: &mut [Agent], messages: &Receiver<Message>) {
 
 /// Returns how long the workers of a run may take.
 fn limit(plan: &Plan) -> DurationNs {
-    let is_foreign = plan.agents.iter().any(|agent| agent.command.is_some());
+    let is_native =
+        |agent: &AgentSpec| agent.command.is_none() && agent.implementation == BuiltIn::Native;
+    let is_foreign = !plan.agents.iter().all(is_native);
     let n_calls = plan.warmup_calls + if is_foreign { FOREIGN_CALLS } else { 2 };
     let call = Timeouts::duration(plan.timeouts.connect_s + plan.timeouts.call_s);
     DurationNs(call.0.saturating_mul(u64::from(n_calls)).saturating_add(SLACK.0))
@@ -522,6 +571,7 @@ fn limit(plan: &Plan) -> DurationNs {
 mod tests {
     use std::sync::mpsc::Sender;
 
+    use super::process::Launch;
     use super::*;
 
     /// A worker that never says anything; its shim is one in shell.
@@ -533,7 +583,13 @@ mod tests {
         ];
         let ears = Ears { messages, keys: &[] };
         let shim = shim.map(str::to_owned);
-        Agent::from(process::start(number, name, &shim, &["x".to_owned()], &ears).unwrap())
+        let launch = Launch {
+            name: name.to_owned(),
+            command: vec!["x".to_owned()],
+            environment: Vec::new(),
+            protocol: Protocol::Worker,
+        };
+        Agent::from(process::start(number, &launch, &shim, &ears).unwrap())
     }
 
     fn execution<'a, 'b>(sink: &'a mut Sink<'b>, interrupt: &'a Interrupt) -> Execution<'a, 'b> {

@@ -14,6 +14,7 @@ use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::Duration;
 
 use tachograph_model::event::{ProcessEnd, ProcessResources};
 use tachograph_model::units::DurationNs;
@@ -171,6 +172,8 @@ pub(crate) enum Woken {
     Child,
     /// Somebody asks this process to end: SIGTERM, SIGINT or SIGHUP.
     Terminate,
+    /// Nobody did: the time was up.
+    Nobody,
 }
 
 impl Signals {
@@ -189,12 +192,39 @@ impl Signals {
         Ok(Self { set })
     }
 
+    /// Waits for one of them, and on Linux at most `patience`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn wait(&self, patience: Duration) -> io::Result<Woken> {
+        let time = libc::timespec {
+            tv_sec: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(patience.subsec_nanos()),
+        };
+        // SAFETY: both point to live values of the right types; no information about
+        // the signal is asked for.
+        match unsafe {
+            libc::sigtimedwait(&raw const self.set, std::ptr::null_mut(), &raw const time)
+        } {
+            libc::SIGCHLD => Ok(Woken::Child),
+            signal if signal > 0 => Ok(Woken::Terminate),
+            _ => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::WouldBlock => Ok(Woken::Nobody),
+                error if error.kind() == io::ErrorKind::Interrupted => Ok(Woken::Nobody),
+                error => Err(error),
+            },
+        }
+    }
+
     /// Waits for one of them.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub(crate) fn wait(&self) -> io::Result<Woken> {
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn wait(&self, _patience: Duration) -> io::Result<Woken> {
         let mut signal = 0;
         // SAFETY: both point to live values of the right types.
         match unsafe { libc::sigwait(&raw const self.set, &raw mut signal) } {
@@ -250,6 +280,7 @@ fn resources(usage: &libc::rusage) -> ProcessResources {
         peak_rss_bytes: unsigned(usage.ru_maxrss) * unit,
         voluntary_switches: unsigned(usage.ru_nvcsw),
         involuntary_switches: unsigned(usage.ru_nivcsw),
+        threads_seen: None,
     }
 }
 

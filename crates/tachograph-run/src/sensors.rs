@@ -74,6 +74,7 @@ impl Sensors {
             host: self.host(),
             gpus: self.gpus(),
             servers,
+            implementations: BTreeMap::new(),
         }
     }
 

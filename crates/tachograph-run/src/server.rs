@@ -49,7 +49,7 @@ impl ServeCommand {
     /// Returns the command for a server of a plan.
     ///
     /// `serve` is program and subcommand, `["/usr/bin/tacho", "serve"]`; `extra`
-    /// is passed on, such as `--cache DIR`. With [`PromptCache::Off`] the
+    /// is passed on, such as `--cache DIR` or, for a cassette, `--cassette FILE`. With [`PromptCache::Off`] the
     /// server's own switch is used.
     pub fn of(
         serve: &[String],
@@ -58,13 +58,17 @@ impl ServeCommand {
         prompt_cache: PromptCache,
         extra: &[String],
     ) -> Self {
-        let engine = match managed.engine {
-            Engine::Llama => "llama",
-            Engine::Simulated => "simulated",
-        };
         let mut command = serve.to_vec();
         let mut argument = |name: &str, value: String| command.extend([name.to_owned(), value]);
-        argument("--engine", engine.to_owned());
+        if managed.engine == Engine::Cassette {
+            if let Some(speed) = managed.speed {
+                argument("--speed", speed.to_string());
+            }
+            command.extend_from_slice(extra);
+            command.push("--watch-stdin".to_owned());
+            return Self { command, port: managed.port.unwrap_or(0), ready_timeout: READY_TIMEOUT };
+        }
+        argument("--engine", managed.engine.name().to_owned());
         argument("--model", model.to_owned());
         argument("--threads", managed.threads.to_string());
         argument("--parallel", managed.parallel.to_string());
@@ -439,6 +443,8 @@ mod tests {
             port: Some(8000),
             keep_alive_s: Some(90),
             set: [("token_ms".to_owned(), OptionValue::Integer(5))].into(),
+            cassette: None,
+            speed: None,
         };
         let serve = ["tacho".to_owned(), "serve".to_owned()];
         let extra = ["--cache".to_owned(), "dir".to_owned()];

@@ -23,6 +23,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tachograph_model::event::{ProcessEnd, ProcessResources};
@@ -33,6 +34,9 @@ use crate::process_sys::{self, Signals, SpawnOptions, Woken};
 
 /// The exit code when the command could not be started.
 pub const NOT_STARTED: u8 = 127;
+
+/// How often the command's threads are counted. A count takes some ten microseconds.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A line of the shim's report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,19 +109,30 @@ fn run(command: &[String], report: Option<&File>) -> io::Result<u8> {
         child.wait()?;
         return Err(error);
     }
-    let (end, resources) = loop {
+    let mut threads_seen = None;
+    let (end, mut resources) = loop {
         if let Some(reaped) = process_sys::try_reap(pid)? {
             break reaped;
         }
-        if signals.wait()? == Woken::Terminate {
-            process_sys::kill(pid);
+        match signals.wait(LOOK)? {
+            Woken::Terminate => process_sys::kill(pid),
+            Woken::Nobody => threads_seen = threads_seen.max(n_threads(pid)),
+            Woken::Child => {}
         }
     };
+    resources.threads_seen = threads_seen;
     tell(report, &ShimReport::Ended { end, at_ns: clock::now(), resources })?;
     Ok(match end {
         ProcessEnd::Exited(code) => u8::try_from(code).unwrap_or(u8::MAX),
         ProcessEnd::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
     })
+}
+
+/// Returns how many threads `pid`, a child of this process that was not reaped, has.
+fn n_threads(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Threads:"))?;
+    line.trim().parse().ok()
 }
 
 fn tell(report: Option<&File>, line: &ShimReport) -> io::Result<()> {

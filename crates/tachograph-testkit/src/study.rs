@@ -305,6 +305,7 @@ fn environment() -> Environment {
         },
         gpus: Vec::new(),
         servers: BTreeMap::from([("main".to_owned(), identity())]),
+        implementations: std::collections::BTreeMap::new(),
     }
 }
 

@@ -134,6 +134,7 @@ fn environment() -> Environment {
         },
         gpus: Vec::new(),
         servers: BTreeMap::from([("main".to_owned(), identity(4096))]),
+        implementations: std::collections::BTreeMap::new(),
     }
 }
 
@@ -241,6 +242,7 @@ impl Tape {
                 peak_rss_bytes: 6_400_000 + at_ns.0 % 100_000,
                 voluntary_switches: 300,
                 involuntary_switches: 4,
+                threads_seen: None,
             }),
         }));
         self.conditions(start);

@@ -202,6 +202,8 @@ fn simulated(set: BTreeMap<String, tachograph_model::options::OptionValue>) -> M
         port: None,
         keep_alive_s: None,
         set,
+        cassette: None,
+        speed: None,
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn rehearse(
         servers: &mut servers.controls,
         nonce_salt: &salt,
         sensors: &Sensors::default(),
+        record: None,
     };
     let mut rehearsed = Vec::new();
     for run in chosen(plan) {
@@ -72,7 +73,7 @@ pub(crate) fn rehearse(
 fn chosen(plan: &Plan) -> Vec<Run> {
     let configurations = expand::configurations(plan);
     let is_first = |configuration: &&Configuration| match configuration.arm {
-        Arm::Concurrent => true,
+        Arm::Concurrent | Arm::Implementation => true,
         Arm::Baseline => !plan.is_concurrent(),
         Arm::BaselineAa | Arm::Chimera | Arm::Solo => false,
     };

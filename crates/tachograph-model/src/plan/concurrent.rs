@@ -396,6 +396,7 @@ fn add(
                     solo: None,
                 }],
                 together: None,
+                implementation: None,
             });
         }
         let spec = spec.name.clone();
@@ -427,6 +428,7 @@ fn add(
         options: shared_options(&placements),
         placements,
         together: Some(together),
+        implementation: None,
     });
 }
 

@@ -8,36 +8,59 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::{Order, Plan, concurrent};
+use super::{Order, Plan, concurrent, implementations};
 use crate::options::{OptionValue, Options, slug};
 use crate::run::{Arm, Configuration, ConfigurationId, Placement, Run, RunId};
 
 /// Returns the plan's configurations.
 ///
 /// Of one agent: baseline, A/A arm, factorial, extras; the factorial varies the last
-/// factor (by name) fastest. Of a plan with phases: each concurrent configuration
-/// behind the solo configurations that it needs and that are not there yet.
+/// factor (by name) fastest. Of several implementations: each of these once for each
+/// server and implementation. Of a plan with phases: each concurrent configuration
+/// behind the solo configurations that it needs and that are not there yet; where a
+/// plan has both, implementations first.
 pub fn configurations(plan: &Plan) -> Vec<Configuration> {
+    let mut all = Vec::new();
+    if let Some(parts) = &plan.implementations {
+        all.extend(implementations::configurations(plan, parts));
+    } else if !plan.is_concurrent() {
+        let one =
+            |(id, arm, own, levels): Member| Configuration { levels, ..alone(plan, id, arm, &own) };
+        all.extend(arms(plan).into_iter().map(one));
+    }
     if plan.is_concurrent() {
-        return concurrent::configurations(plan);
+        all.extend(concurrent::configurations(plan));
     }
-    let mut all =
-        vec![alone(plan, ConfigurationId::BASELINE, Arm::Baseline, &plan.baseline.options)];
+    all
+}
+
+/// A configuration of one agent: its name, what it is compared as, its own options,
+/// and those of them that are levels of factors.
+pub(super) type Member = (ConfigurationId, Arm, Options, Options);
+
+/// Returns the configurations of one agent.
+pub(super) fn arms(plan: &Plan) -> Vec<Member> {
+    let named = |name: &str| ConfigurationId(name.to_owned());
+    let of_baseline =
+        |name: &str, arm| (named(name), arm, plan.baseline.options.clone(), Options::new());
+    let mut all = vec![of_baseline(ConfigurationId::BASELINE, Arm::Baseline)];
     if plan.baseline.aa {
-        let options = &plan.baseline.options;
-        all.push(alone(plan, ConfigurationId::BASELINE_AA, Arm::BaselineAa, options));
+        all.push(of_baseline(ConfigurationId::BASELINE_AA, Arm::BaselineAa));
     }
-    all.extend(combinations(plan).into_iter().map(|levels| Configuration {
-        levels: levels.clone(),
-        ..alone(plan, &slug(&levels), Arm::Chimera, &levels)
-    }));
-    let extras = plan.configurations.iter();
-    all.extend(extras.map(|extra| alone(plan, &extra.name, Arm::Chimera, &extra.options)));
+    let combinations = combinations(plan).into_iter();
+    all.extend(
+        combinations.map(|levels| (named(&slug(&levels)), Arm::Chimera, levels.clone(), levels)),
+    );
+    all.extend(
+        plan.configurations
+            .iter()
+            .map(|extra| (named(&extra.name), Arm::Chimera, extra.options.clone(), Options::new())),
+    );
     all
 }
 
 /// Returns a configuration of the plan's one agent.
-fn alone(plan: &Plan, id: &str, arm: Arm, own: &Options) -> Configuration {
+fn alone(plan: &Plan, id: ConfigurationId, arm: Arm, own: &Options) -> Configuration {
     let mut options = plan.options.clone();
     options.extend(plan.agents.first().map(|agent| agent.options.clone()).unwrap_or_default());
     options.extend(own.clone());
@@ -49,12 +72,13 @@ fn alone(plan: &Plan, id: &str, arm: Arm, own: &Options) -> Configuration {
         solo: None,
     };
     Configuration {
-        id: ConfigurationId(id.to_owned()),
+        id,
         arm,
         levels: Options::new(),
         placements: plan.agents.iter().map(placement).collect(),
         options,
         together: None,
+        implementation: None,
     }
 }
 

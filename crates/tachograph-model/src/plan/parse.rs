@@ -8,6 +8,7 @@
 
 mod agents;
 mod check;
+mod implementations;
 mod phases;
 mod servers;
 mod warn;
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
+use super::implementations::Instrument;
 use super::{Metric, Plan};
 
 /// A plan and what its reader should know about it.
@@ -66,10 +68,15 @@ pub fn parse(text: &str) -> Result<Parsed, PlanError> {
     check::head(&plan, &places)?;
     servers::check(&plan, &places)?;
     servers::spell_out(&mut plan);
-    if plan.is_concurrent() && !places.has(&["primary", "metric"]) {
+    let is_compared = plan.implementations.is_some();
+    if (plan.is_concurrent() || is_compared) && !places.has(&["primary", "metric"]) {
         plan.primary.metric = Metric::RunWall;
     }
+    if is_compared && !places.has(&["instrument"]) {
+        plan.instrument = Instrument::Tap;
+    }
     agents::check(&plan, &places)?;
+    implementations::check(&plan, &places)?;
     if plan.is_concurrent() {
         phases::check(&plan, &places)?;
     }

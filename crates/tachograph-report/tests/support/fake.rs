@@ -189,6 +189,7 @@ fn environment() -> Environment {
         },
         gpus: Vec::new(),
         servers: BTreeMap::from([("main".to_owned(), identity(&Shape::default()))]),
+        implementations: BTreeMap::new(),
     }
 }
 
@@ -291,6 +292,7 @@ fn seal(plan: &Plan, run: &Run, shape: &Shape, clock: &mut u64, noise: &mut Nois
             peak_rss_bytes: 6_400_000 + (noise.next() * 2e5) as u64,
             voluntary_switches: 300,
             involuntary_switches: 4,
+            threads_seen: None,
         }),
     }));
     tape.harness(conditions(*clock, start));

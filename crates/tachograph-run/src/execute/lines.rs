@@ -12,8 +12,9 @@ pub(super) const LINE_BYTES_MAX: u64 = 16 << 20;
 /// Bytes of a line that are kept as noise.
 const NOISE_BYTES_MAX: usize = 1_000;
 
-/// Bytes of a worker's standard error that are kept.
-const STDERR_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a worker's standard error, or of the output of an agent without the
+/// protocol, that are kept.
+const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
 /// The longest name of an artifact, in bytes.
 const NAME_BYTES_MAX: usize = 100;
@@ -108,10 +109,10 @@ fn is_file_name(name: &str) -> bool {
         && name.chars().all(plain)
 }
 
-/// Reads a worker's standard error to its end and keeps its start.
-pub(super) fn read_stderr(mut input: impl Read) -> Vec<u8> {
+/// Reads what a worker writes that is no event to its end and keeps its start.
+pub(super) fn read_output(mut input: impl Read) -> Vec<u8> {
     let mut kept = Vec::new();
-    let limit = STDERR_BYTES_MAX as u64;
+    let limit = OUTPUT_BYTES_MAX as u64;
     // What came before a broken pipe is kept.
     drop((&mut input).take(limit).read_to_end(&mut kept));
     if let Ok(n_more @ 1..) = io::copy(&mut input, &mut io::sink()) {
@@ -172,8 +173,8 @@ mod tests {
 
     #[test]
     fn standard_error_is_bounded_and_says_so() {
-        assert_eq!(read_stderr(&b"oops\n"[..]), b"oops\n");
-        let kept = read_stderr(&vec![b'x'; STDERR_BYTES_MAX + 7][..]);
+        assert_eq!(read_output(&b"oops\n"[..]), b"oops\n");
+        let kept = read_output(&vec![b'x'; OUTPUT_BYTES_MAX + 7][..]);
         assert!(kept.ends_with(b"x\n[7 bytes more were left out]\n"));
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tachograph_model::event::{Event, ProcessEnd, ProcessExited, ProcessResources, ProcessSpawned};
+use tachograph_model::plan::implementations::Protocol;
 use tachograph_model::task::{Start, Task};
 use tachograph_model::units::InstantNs;
 
@@ -23,12 +24,25 @@ use crate::shim::{self, ShimReport};
 pub(super) enum Message {
     /// A worker said something.
     Said { agent: usize, event: Box<Result<Event, Noise>>, at_ns: InstantNs },
+    /// An agent without the protocol wrote this on standard output.
+    Output { agent: usize, bytes: Vec<u8> },
     /// A worker has closed its standard output.
     Silent { agent: usize },
     /// A worker has closed its standard error, on which it wrote this.
     Errors { agent: usize, bytes: Vec<u8> },
     /// A worker's process has ended and nothing of its group is left.
     Gone { agent: usize, end: Ended },
+}
+
+/// What is to be started.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) name: String,
+    /// Program and arguments.
+    pub(super) command: Vec<String>,
+    /// Variables beside those of this process.
+    pub(super) environment: Vec<(&'static str, String)>,
+    pub(super) protocol: Protocol,
 }
 
 /// Who listens to workers, and what may not be heard.
@@ -52,6 +66,7 @@ pub(super) struct Ended {
 pub(super) struct AgentProcess {
     pub(super) name: String,
     pub(super) spawned: ProcessSpawned,
+    pub(super) protocol: Protocol,
     shim: Shim,
     stdin: Option<ChildStdin>,
     pub(super) ended_by_harness: bool,
@@ -85,19 +100,20 @@ impl Shim {
     }
 }
 
-/// Starts `command` under `shim` and listens to it. It waits for its task.
+/// Starts an agent under `shim` and listens to it. A worker waits for its task.
 ///
 /// # Errors
 ///
 /// What the system said, in words; nothing is left running.
 pub(super) fn start(
     agent: usize,
-    name: &str,
+    launch: &Launch,
     shim: &[String],
-    command: &[String],
     to: &Ears<'_>,
 ) -> Result<AgentProcess, String> {
-    let wrapped = shim::wrap(shim, command).ok_or("the command is empty")?;
+    let Launch { name, command, environment, protocol } = launch;
+    let mut wrapped = shim::wrap(shim, command).ok_or("the command is empty")?;
+    wrapped.envs(environment.iter().map(|(name, value)| (name, value)));
     let program = wrapped.get_program().to_string_lossy().into_owned();
     let failed = |error: io::Error| format!("could not start {program}: {error}");
     let (report, report_writer) = process_sys::pipe().map_err(failed)?;
@@ -117,19 +133,27 @@ pub(super) fn start(
             });
         }
     };
-    let spawned = ProcessSpawned { agent: name.to_owned(), command: command.to_vec(), pid, at_ns };
+    let spawned = ProcessSpawned { agent: name.clone(), command: command.clone(), pid, at_ns };
     let shim = Shim { pid: child.id(), reaped: Arc::new(Mutex::new(false)) };
     let stdin = child.stdin.take();
-    if let Err(error) = listen(agent, (shim.clone(), child), report, to) {
+    let listened = listen((agent, *protocol), (shim.clone(), child), report, to);
+    if let Err(error) = listened {
         shim.with_pid(process_sys::kill_group);
         return Err(failed(error));
     }
-    Ok(AgentProcess { name: name.to_owned(), spawned, shim, stdin, ended_by_harness: false })
+    Ok(AgentProcess {
+        name: name.clone(),
+        spawned,
+        protocol: *protocol,
+        shim,
+        stdin,
+        ended_by_harness: false,
+    })
 }
 
 /// Starts the three threads that listen to a worker.
 fn listen(
-    agent: usize,
+    (agent, protocol): (usize, Protocol),
     (shim, mut child): (Shim, Child),
     report: BufReader<File>,
     to: &Ears<'_>,
@@ -143,6 +167,12 @@ fn listen(
     // that a message that cannot be sent is no loss.
     let (to_stdout, stdout_keys) = (to.messages.clone(), to.keys.to_vec());
     thread("agent stdout").spawn(move || {
+        if protocol == Protocol::None {
+            let bytes = lines::without_keys(lines::read_output(stdout), &stdout_keys);
+            drop(to_stdout.send(Message::Output { agent, bytes }));
+            drop(to_stdout.send(Message::Silent { agent }));
+            return;
+        }
         lines::read_lines(BufReader::new(stdout), |line, too_long| {
             let at_ns = clock::now();
             let line = lines::without_keys(line, &stdout_keys);
@@ -153,7 +183,7 @@ fn listen(
     })?;
     let (to_stderr, stderr_keys) = (to.messages.clone(), to.keys.to_vec());
     thread("agent stderr").spawn(move || {
-        let bytes = lines::without_keys(lines::read_stderr(stderr), &stderr_keys);
+        let bytes = lines::without_keys(lines::read_output(stderr), &stderr_keys);
         drop(to_stderr.send(Message::Errors { agent, bytes }));
     })?;
     let to_end = to.messages.clone();
@@ -188,8 +218,13 @@ fn next_report(report: &mut impl BufRead) -> io::Result<Option<ShimReport>> {
 
 impl AgentProcess {
     /// Gives the worker its task, and closes its standard input unless the worker
-    /// shall wait at a barrier. A worker that is gone already shows by its end.
+    /// shall wait at a barrier. A worker that is gone already shows by its end. An agent
+    /// without the protocol gets nothing.
     pub(super) fn give(&mut self, task: &Task) {
+        if self.protocol == Protocol::None {
+            self.stdin = None;
+            return;
+        }
         self.write(&serde_json::to_vec(task).expect("a task has no maps with odd keys"));
         if !task.barrier {
             self.stdin = None;

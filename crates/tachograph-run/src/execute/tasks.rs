@@ -1,7 +1,7 @@
 //! What each agent of a run is told.
 
 use tachograph_model::plan::{Plan, PromptCache};
-use tachograph_model::run::{Placement, Run};
+use tachograph_model::run::{Arm, Placement, Run};
 use tachograph_model::task::{PROTOCOL, ServerTask, Task};
 
 use super::{ExecuteError, RunContext};
@@ -32,7 +32,7 @@ pub(super) fn of(
             input: input.to_string_lossy().into_owned(),
             summary_bytes: spec.summary_bytes,
             prompts: Some(prompts::of(spec)),
-            barrier: plan.is_concurrent(),
+            barrier: matches!(run.arm, Arm::Solo | Arm::Concurrent),
             server: ServerTask {
                 name: server.name.clone(),
                 url: control.url().to_owned(),

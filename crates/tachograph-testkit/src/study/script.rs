@@ -117,6 +117,7 @@ impl Script<'_> {
                 peak_rss_bytes: 9 << 20,
                 voluntary_switches: 40,
                 involuntary_switches: 2,
+                threads_seen: None,
             }),
         };
         self.harness(Event::ProcessExited(exited));

@@ -128,6 +128,7 @@ fn matrix(configurations: &[Configuration]) -> String {
             Arm::Chimera => "tuned",
             Arm::Solo => "alone",
             Arm::Concurrent => "together",
+            Arm::Implementation => "implementation",
         };
         let what = match configuration.arm {
             Arm::Concurrent => {

@@ -140,6 +140,7 @@ fn carry_out(
         servers: &mut servers.controls,
         nonce_salt: &salt,
         sensors: &sensors,
+        record: None,
     };
     let runs = expand::runs(plan);
     let began = clock::now();

@@ -124,7 +124,7 @@ fn contradictions_are_refused_with_the_fix() {
         parse(&text).unwrap_err().to_string()
     };
     let cases = [
-        ("scenarios = ['mixed']\ntopologies = ['shared']", "all of these have the same command"),
+        ("scenarios = ['mixed']\ntopologies = ['shared']", "all of these have the same one"),
         ("scenarios = ['chimera-hetero']\ntopologies = ['shared']", "use `chimera-homo`"),
         ("scenarios = ['baseline-vs-chimera']\ntopologies = ['shared']", "nothing is tuned"),
         (

@@ -28,7 +28,7 @@ pub(super) fn check(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
         }
         match &agent.server {
             Some(server) => known(plan, server).map_err(|message| error("server", message))?,
-            None if plan.is_concurrent() => {}
+            None if plan.is_concurrent() || plan.implementations.is_some() => {}
             None => {
                 let names = server_names(plan);
                 let message =
@@ -44,8 +44,9 @@ pub(super) fn check(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
             return Err(error("summary_bytes", message));
         }
     }
-    if plan.agents.len() > 1 && !plan.is_concurrent() {
-        let message = "several agents run at once in [[phases]]; add one, or keep one [[agents]] \
+    if plan.agents.len() > 1 && !plan.is_concurrent() && plan.implementations.is_none() {
+        let message = "several agents run at once in [[phases]], or one after the other as \
+                       [implementations] of one agent; add one of these, or keep one [[agents]] \
                        entry";
         return Err(places.error(&["agents", "1", "name"], message));
     }

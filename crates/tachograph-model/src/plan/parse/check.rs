@@ -57,6 +57,10 @@ fn numbers(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
 /// Checks what is varied, how often, and when the study ends.
 pub(super) fn configurations(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
     let mut n_configurations: usize = 1;
+    let n_arms = plan
+        .implementations
+        .as_ref()
+        .map_or(1, |parts| parts.agents.len().saturating_mul(parts.servers.len().max(1)));
     for (factor, levels) in &plan.factors {
         let path = ["factors", factor];
         if levels.is_empty() {
@@ -84,6 +88,7 @@ pub(super) fn configurations(plan: &Plan, places: &Places<'_>) -> Result<(), Pla
     let n_runs = together
         .fold(n_configurations, usize::saturating_add)
         .saturating_add(plan.configurations.len() + 2)
+        .saturating_mul(n_arms)
         .saturating_mul(plan.blocks as usize);
     if n_runs > RUNS_MAX {
         let part = if plan.is_concurrent() { "phases" } else { "factors" };
@@ -108,7 +113,7 @@ pub(super) fn configurations(plan: &Plan, places: &Places<'_>) -> Result<(), Pla
             return Err(places.error(&[part], message));
         }
     }
-    if plan.is_concurrent() {
+    if plan.is_concurrent() || plan.implementations.is_some() {
         return fixed_rule(plan, places);
     }
     if plan.order == Order::Abba && configurations.len() != 2 {

@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::plan::concurrent::{
     AGENTS_MAX, Combination, Level, Matrix, OWN_SERVERS, Scenario, Topology,
 };
-use crate::plan::{Metric, Order, Plan};
+use crate::plan::{AgentSpec, Metric, Order, Plan};
 use crate::run::ConfigurationId;
 
 /// Checks everything that a plan with phases has beside servers and agents.
@@ -45,6 +45,10 @@ pub(super) fn check(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
 
 /// Refuses what only a plan without phases has.
 fn single_agent_parts(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
+    if plan.implementations.is_some() {
+        // They are one agent's parts, and the phases stand beside them.
+        return Ok(());
+    }
     if plan.primary.metric != Metric::RunWall {
         let message = "a plan with phases judges how much longer agents take together than alone: \
                        metric = \"run_wall\", or leave it out";
@@ -285,18 +289,19 @@ fn scenario(plan: &Plan, combination: &Combination<'_>) -> Result<(), String> {
         return Ok(());
     }
     let name = combination.scenario;
-    let commands: BTreeSet<_> = combination.agents.iter().map(|agent| &agent.command).collect();
+    let implementation = |agent: &&AgentSpec| (agent.command.clone(), agent.implementation);
+    let commands: BTreeSet<_> = combination.agents.iter().map(implementation).collect();
     if name == Scenario::Mixed && commands.len() < 2 {
         return Err(
             "scenario `mixed` is for agents of different implementations, and all of these have \
-             the same command"
+             the same one"
                 .to_owned(),
         );
     }
     if name != Scenario::Mixed && commands.len() > 1 {
         return Err(format!(
             "scenario `{name}` is for agents of one implementation, and these have different \
-             commands; use `mixed`"
+             ones; use `mixed`"
         ));
     }
     let per_agent = combination.levels.iter().find(|(_, level)| matches!(level, Level::Each(_)));

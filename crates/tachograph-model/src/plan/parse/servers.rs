@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{is_slug, slug_rule};
 use super::{Places, PlanError};
-use crate::plan::{Engine, Plan, PromptCache, Server, ServerPolicy};
+use crate::plan::{Engine, Managed, Plan, PromptCache, Server, ServerPolicy};
 
 /// The most instances of one entry.
 const INSTANCES_MAX: u32 = 64;
@@ -121,6 +121,7 @@ fn one(
                 let message = format!("threads and parallel of server `{name}` must be at least 1");
                 return Err(error("managed", message));
             }
+            cassette(plan, server, managed).map_err(|message| error("managed", message))?;
         }
         (Some(_), Some(_)) => {
             let message = format!("server `{name}` has both `url` and `managed`; keep one");
@@ -156,6 +157,40 @@ fn one(
              use \"nonce\""
         );
         return Err(error("api", message));
+    }
+    Ok(())
+}
+
+/// Checks what only the cassette engine has, and what it cannot do.
+fn cassette(plan: &Plan, server: &Server, managed: &Managed) -> Result<(), String> {
+    let name = &server.name;
+    if managed.engine != Engine::Cassette {
+        return if managed.cassette.is_some() || managed.speed.is_some() {
+            Err(format!("server `{name}`: `cassette` and `speed` are for engine = \"cassette\""))
+        } else {
+            Ok(())
+        };
+    }
+    if managed.cassette.as_ref().is_none_or(|file| file.trim().is_empty()) {
+        return Err(format!(
+            "server `{name}` replays a recording; name it: cassette = \"FILE\" (made by `tacho \
+             record`)"
+        ));
+    }
+    if managed.speed.is_some_and(|speed| !(speed.is_finite() && speed > 0.0)) {
+        return Err(format!("server `{name}`: speed must be a number above 0"));
+    }
+    if plan.prompt_cache == PromptCache::Nonce {
+        return Err(format!(
+            "server `{name}` answers recorded requests only, and a nonce makes every request new; \
+             use prompt_cache = \"off\""
+        ));
+    }
+    if !plan.options.contains_key("seed") {
+        return Err(format!(
+            "server `{name}` answers recorded requests only, and each block has a seed of its own; \
+             fix it: [options] seed = 1"
+        ));
     }
     Ok(())
 }
