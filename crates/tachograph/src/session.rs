@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tachograph_model::environment::{Environment, ServerIdentity};
+use tachograph_model::plan::implementations::{BuiltIn, Instrument};
 use tachograph_model::plan::{Engine, Managed, Plan, Server, Timeouts};
 use tachograph_run::client::{Endpoint, Secret};
 use tachograph_run::execute::ServerControl;
@@ -107,6 +108,7 @@ impl Servers {
     ///
     /// A failure that names the server and the fix; no server is left running.
     pub(crate) fn start(plan: &Plan, chosen_cache: Option<&Path>) -> Result<Self, Failure> {
+        refuse_what_is_missing(plan)?;
         let mut servers = Self { controls: BTreeMap::new(), identities: BTreeMap::new() };
         let mut memory = Memory::of(plan);
         let mut is_installed = false;
@@ -132,6 +134,24 @@ impl Servers {
         }
         Ok(servers)
     }
+}
+
+/// Refuses plans that need what this version lacks.
+fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
+    let is_cassette = |server: &Server| {
+        server.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
+    };
+    let missing = if plan.instrument == Instrument::Tap {
+        "the tap"
+    } else if plan.servers.iter().any(is_cassette) {
+        "the cassette engine"
+    } else if plan.agents.iter().any(|agent| agent.implementation != BuiltIn::Native) {
+        "an agent in Python"
+    } else {
+        return Ok(());
+    };
+    let message = format!("the plan needs {missing}, which this version of tacho lacks");
+    Err(Failure::new(Exit::Usage, message).help("`tacho plan` shows what would run"))
 }
 
 /// Starts a server of the plan, whose engine is in place, as a child process.

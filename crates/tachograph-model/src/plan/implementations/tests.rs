@@ -148,10 +148,10 @@ fn what_cannot_be_compared_is_refused_with_the_fix() {
     let cassette = PLAN
         .replace("{ engine = 'simulated' }", "{ engine = 'cassette', cassette = 'x' }")
         .replace("blocks = 4", "blocks = 4\nprompt_cache = 'on'");
-    let alone = PLAN
-        .replace("[implementations]\nagents = ['native', 'python']\nservers = ['live']", "")
-        .replace("[[agents]]", "[[agents]]\nserver = 'live'");
-    let error = parse(&alone).unwrap_err();
+    let alone = "schema = 'tachograph-plan/1'\nname = 'x'\nblocks = 3\n\
+                 [[servers]]\nname = 's'\nmodel = 'm'\nurl = 'http://127.0.0.1:1'\n\
+                 [[agents]]\nname = 'a'\nserver = 's'\nwithout = ['baseline_default']\n";
+    let error = parse(alone).unwrap_err();
     assert!(error.message.contains("`without` is for implementations"), "{error}");
     parse(&cassette).unwrap();
     let error = parse(&cassette.replace("seed = 7", "")).unwrap_err();

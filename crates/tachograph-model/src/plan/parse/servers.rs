@@ -172,10 +172,7 @@ fn cassette(plan: &Plan, server: &Server, managed: &Managed) -> Result<(), Strin
         };
     }
     if managed.cassette.as_ref().is_none_or(|file| file.trim().is_empty()) {
-        return Err(format!(
-            "server `{name}` replays a recording; name it: cassette = \"FILE\" (made by `tacho \
-             record`)"
-        ));
+        return Err(format!("server `{name}` replays a recording; name it: cassette = \"FILE\""));
     }
     if managed.speed.is_some_and(|speed| !(speed.is_finite() && speed > 0.0)) {
         return Err(format!("server `{name}`: speed must be a number above 0"));
