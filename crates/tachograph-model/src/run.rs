@@ -73,6 +73,13 @@ pub struct Placement {
     pub solo: Option<ConfigurationId>,
 }
 
+impl Placement {
+    /// Returns an agent that is in nobody's company.
+    pub(crate) fn alone(agent: String, server: String, options: Options) -> Self {
+        Self { spec: agent.clone(), agent, server, options, solo: None }
+    }
+}
+
 /// What a concurrent configuration is made from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -49,8 +49,8 @@ impl ServeCommand {
     /// Returns the command for a server of a plan.
     ///
     /// `serve` is program and subcommand, `["/usr/bin/tacho", "serve"]`; `extra`
-    /// is passed on, such as `--cache DIR` or, for a cassette, `--cassette FILE`. With [`PromptCache::Off`] the
-    /// server's own switch is used.
+    /// is passed on, such as `--cache DIR` or, for a cassette, `--cassette FILE`. With
+    /// [`PromptCache::Off`] the server's own switch is used.
     pub fn of(
         serve: &[String],
         managed: &Managed,

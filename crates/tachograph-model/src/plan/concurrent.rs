@@ -388,13 +388,11 @@ fn add(
                 arm: Arm::Solo,
                 levels: Options::new(),
                 options: options.clone(),
-                placements: vec![Placement {
-                    agent: spec.name.clone(),
-                    spec: spec.name.clone(),
-                    server: server.clone(),
-                    options: options.clone(),
-                    solo: None,
-                }],
+                placements: vec![Placement::alone(
+                    spec.name.clone(),
+                    server.clone(),
+                    options.clone(),
+                )],
                 together: None,
                 implementation: None,
             });

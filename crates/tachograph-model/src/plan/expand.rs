@@ -8,7 +8,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::{Order, Plan, concurrent, implementations};
+use super::{AgentSpec, Order, Plan, concurrent, implementations};
 use crate::options::{OptionValue, Options, slug};
 use crate::run::{Arm, Configuration, ConfigurationId, Placement, Run, RunId};
 
@@ -59,17 +59,21 @@ pub(super) fn arms(plan: &Plan) -> Vec<Member> {
     all
 }
 
+/// Returns what an agent sends: the common options, its own, and those of the
+/// configuration.
+pub(super) fn sent(plan: &Plan, agent: Option<&AgentSpec>, own: &Options) -> Options {
+    let mut options = plan.options.clone();
+    options.extend(agent.map(|agent| agent.options.clone()).unwrap_or_default());
+    options.extend(own.clone());
+    options
+}
+
 /// Returns a configuration of the plan's one agent.
 fn alone(plan: &Plan, id: ConfigurationId, arm: Arm, own: &Options) -> Configuration {
-    let mut options = plan.options.clone();
-    options.extend(plan.agents.first().map(|agent| agent.options.clone()).unwrap_or_default());
-    options.extend(own.clone());
-    let placement = |agent: &super::AgentSpec| Placement {
-        agent: agent.name.clone(),
-        spec: agent.name.clone(),
-        server: agent.server.clone().unwrap_or_default(),
-        options: options.clone(),
-        solo: None,
+    let options = sent(plan, plan.agents.first(), own);
+    let placement = |agent: &AgentSpec| {
+        let server = agent.server.clone().unwrap_or_default();
+        Placement::alone(agent.name.clone(), server, options.clone())
     };
     Configuration {
         id,

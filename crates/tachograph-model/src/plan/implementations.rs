@@ -125,49 +125,52 @@ pub struct Cost {
 /// one agent and each server, one for each implementation that is not without it.
 pub(super) fn configurations(plan: &Plan, parts: &Implementations) -> Vec<Configuration> {
     let agents: Vec<&AgentSpec> = parts.agents.iter().filter_map(|name| plan.agent(name)).collect();
+    let servers: Vec<Option<&str>> = if parts.servers.is_empty() {
+        vec![None]
+    } else {
+        parts.servers.iter().map(|server| Some(&**server)).collect()
+    };
     let mut all = Vec::new();
-    for (of, arm, own, levels) in expand::arms(plan) {
-        let servers: Vec<Option<&String>> = if parts.servers.is_empty() {
-            vec![None]
-        } else {
-            parts.servers.iter().map(Some).collect()
-        };
-        for chosen in servers {
-            for agent in agents.iter().filter(|agent| !agent.without.contains(&of.0)) {
-                let server = chosen.or(agent.server.as_ref()).cloned().unwrap_or_default();
-                let mut options = plan.options.clone();
-                options.extend(agent.options.clone());
-                options.extend(own.clone());
-                let place = if parts.servers.len() > 1 {
+    for member in &expand::arms(plan) {
+        for chosen in &servers {
+            for agent in agents.iter().filter(|agent| !agent.without.contains(&member.0.0)) {
+                let server = chosen.or(agent.server.as_deref()).unwrap_or_default();
+                let place = if servers.len() > 1 {
                     format!("{}_{server}", agent.name)
                 } else {
                     agent.name.clone()
                 };
-                all.push(Configuration {
-                    id: ConfigurationId(format!("{place}_{of}")),
-                    arm: Arm::Implementation,
-                    levels: Options::new(),
-                    placements: vec![Placement {
-                        agent: agent.name.clone(),
-                        spec: agent.name.clone(),
-                        server: server.clone(),
-                        options: options.clone(),
-                        solo: None,
-                    }],
-                    options,
-                    together: None,
-                    implementation: Some(Implementation {
-                        agent: agent.name.clone(),
-                        server,
-                        of: of.clone(),
-                        arm,
-                        levels: levels.clone(),
-                    }),
-                });
+                all.push(one(plan, (agent, server), &place, member));
             }
         }
     }
     all
+}
+
+/// Returns the configuration in which `agent` executes `member` on `server`.
+fn one(
+    plan: &Plan,
+    (agent, server): (&AgentSpec, &str),
+    place: &str,
+    (of, arm, own, levels): &expand::Member,
+) -> Configuration {
+    let options = expand::sent(plan, Some(agent), own);
+    let (agent, server) = (agent.name.clone(), server.to_owned());
+    Configuration {
+        id: ConfigurationId(format!("{place}_{of}")),
+        arm: Arm::Implementation,
+        levels: Options::new(),
+        placements: vec![Placement::alone(agent.clone(), server.clone(), options.clone())],
+        options,
+        together: None,
+        implementation: Some(Implementation {
+            agent,
+            server,
+            of: of.clone(),
+            arm: *arm,
+            levels: levels.clone(),
+        }),
+    }
 }
 
 #[cfg(test)]

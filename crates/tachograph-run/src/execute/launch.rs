@@ -33,16 +33,17 @@ pub(super) fn of(
         protocol: spec.protocol,
     };
     if spec.protocol == Protocol::None {
-        let (url, model) = (&task.server.url, &task.server.model);
+        let url = task.server.url.trim_end_matches('/');
+        let model = &task.server.model;
         let filled = |argument: &String| {
             let argument = argument.replace("{url}", url).replace("{model}", model);
             argument.replace("{input}", &task.input)
         };
         launch.command = launch.command.iter().map(filled).collect();
         launch.environment = vec![
-            ("OLLAMA_HOST", url.clone()),
+            ("OLLAMA_HOST", url.to_owned()),
             ("OPENAI_BASE_URL", format!("{url}/v1")),
-            ("TACHOGRAPH_URL", url.clone()),
+            ("TACHOGRAPH_URL", url.to_owned()),
             ("TACHOGRAPH_MODEL", model.clone()),
             ("TACHOGRAPH_INPUT", task.input.clone()),
         ];

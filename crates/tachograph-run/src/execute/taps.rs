@@ -6,9 +6,12 @@
 //!
 //! Does not: stamp or parse; the tap does.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::{self, JoinHandle};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 use tachograph_model::event::{HARNESS, Recorded, TAP_PREFIX};
@@ -23,17 +26,21 @@ use crate::process_sys::{self, SpawnOptions};
 /// The first line of a tap.
 #[derive(Debug, Deserialize)]
 struct Ready {
-    listen: std::collections::BTreeMap<String, String>,
+    listen: BTreeMap<String, String>,
 }
 
-/// A tap that runs.
+/// How long a tap may take until it listens, and until it has written all that it saw.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A tap that runs. Dropping it kills it.
 #[derive(Debug)]
-pub(super) struct Tap {
+struct Tap {
     agent: String,
     child: Child,
-    /// It ends when this closes.
+    /// It ends by itself when this closes.
     stdin: Option<ChildStdin>,
-    lines: Option<JoinHandle<Vec<Vec<u8>>>>,
+    /// What it writes, line by line; closed at its end.
+    lines: Receiver<Vec<u8>>,
 }
 
 impl Tap {
@@ -57,44 +64,58 @@ impl Tap {
         command.arg("--until-stdin-closes");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let options = SpawnOptions { own_group: true, unblock_signals: true, report: None };
-        let failed = |error: std::io::Error| format!("could not start {program}: {error}");
+        let failed = |error: io::Error| format!("could not start {program}: {error}");
         let mut child = process_sys::spawn(command, options).map_err(failed)?;
         let stdin = child.stdin.take();
-        let stdout = child.stdout.take().map(BufReader::new);
-        let mut tap = Self { agent: task.agent.clone(), child, stdin, lines: None };
-        let mut stdout = stdout.ok_or("it has no output")?;
-        let mut first = String::new();
-        stdout.read_line(&mut first).map_err(failed)?;
-        let ready: Ready = serde_json::from_str(&first)
-            .map_err(|error| format!("its first line is not a tap's ({error}): {first:?}"))?;
+        let stdout = child.stdout.take();
+        let (sender, lines) = mpsc::channel();
+        let tap = Self { agent: task.agent.clone(), child, stdin, lines };
+        let stdout = BufReader::new(stdout.ok_or("it has no output")?);
+        let reader = thread::Builder::new().name("tap".to_owned());
+        reader
+            .spawn(move || {
+                // What came before a broken pipe is kept.
+                for line in stdout.split(b'\n').map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(failed)?;
+        let first = tap.lines.recv_timeout(PATIENCE).map_err(|error| match error {
+            RecvTimeoutError::Timeout => "it did not listen in time",
+            RecvTimeoutError::Disconnected => "it ended before it listened",
+        })?;
+        let ready: Ready = serde_json::from_slice(&first).map_err(|error| {
+            let first = String::from_utf8_lossy(&first);
+            format!("its first line is not a tap's ({error}): {first:?}")
+        })?;
         let url = ready.listen.get(&task.agent).ok_or("it does not listen for its agent")?;
         task.server.url.clone_from(url);
-        let reader = thread::Builder::new().name("tap".to_owned());
-        tap.lines = Some(reader.spawn(move || read(stdout)).map_err(failed)?);
         Ok(tap)
     }
 
-    /// Ends the tap and returns the lines that it wrote.
-    fn finish(mut self) -> Vec<Vec<u8>> {
+    /// Lets the tap end and returns the next line that it wrote, `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, in words, if it does not end.
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>, &'static str> {
         self.stdin = None;
-        self.lines.take().and_then(|lines| lines.join().ok()).unwrap_or_default()
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => Err("its tap did not end"),
+        }
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        self.stdin = None;
-        if self.lines.is_some() {
-            // It was not asked for what it saw: its run does not count.
-            drop(self.child.kill());
-        }
+        // One that has ended already is no error; it is reaped in any case.
+        drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-fn read(stdout: BufReader<ChildStdout>) -> Vec<Vec<u8>> {
-    // What came before a broken pipe is kept.
-    stdout.split(b'\n').map_while(Result::ok).collect()
 }
 
 /// Starts a tap for each task and points the tasks at them.
@@ -102,7 +123,7 @@ fn read(stdout: BufReader<ChildStdout>) -> Vec<Vec<u8>> {
 /// # Errors
 ///
 /// The agent whose tap could not be started, and why; none is left running.
-pub(super) fn start(
+fn start(
     tap: &[String],
     record: Option<&str>,
     tasks: &mut [Task],
@@ -143,14 +164,26 @@ impl Execution<'_, '_> {
     }
 
     /// Ends the taps and records what they saw.
-    pub(super) fn take_from(&mut self, taps: Vec<Tap>) -> Result<(), ExecuteError> {
-        for tap in taps {
+    fn take_from(&mut self, taps: Vec<Tap>) -> Result<(), ExecuteError> {
+        for mut tap in taps {
             let agent = tap.agent.clone();
-            for line in tap.finish() {
+            let source = format!("{TAP_PREFIX}{agent}");
+            loop {
+                let line = match tap.next_line() {
+                    Ok(Some(line)) => line,
+                    Ok(None) => break,
+                    Err(why) => {
+                        self.fail(&agent, why.to_owned());
+                        break;
+                    }
+                };
                 match serde_json::from_slice::<Recorded>(&line) {
+                    Ok(recorded) if [&*agent, HARNESS].contains(&&*recorded.source) => {
+                        self.record(&source, recorded.event)?;
+                    }
                     Ok(recorded) => {
-                        debug_assert!(recorded.source == agent || recorded.source == HARNESS);
-                        self.record(&format!("{TAP_PREFIX}{agent}"), recorded.event)?;
+                        let other = recorded.source;
+                        self.fail(&agent, format!("its tap speaks of another agent, {other:?}"));
                     }
                     Err(error) => self.fail(&agent, format!("its tap wrote no event: {error}")),
                 }

@@ -15,6 +15,7 @@ mod barrier;
 #[path = "../support/ollama.rs"]
 mod ollama;
 mod revival;
+mod taps;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,6 +62,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
         ["serve", ..] => return serve(&arguments),
+        ["tap", ..] => return taps::scripted(&arguments),
+        ["threads"] => {
+            for _ in 0..4 {
+                thread::spawn(thread::park);
+            }
+            let enough = shim_switches() + 3;
+            while shim_switches() < enough {
+                thread::yield_now();
+            }
+            return ExitCode::SUCCESS;
+        }
         ["owner"] => {
             let server = ManagedServer::start(serve_command(&["--deaf"])).unwrap();
             println!("{}", server.url());
@@ -112,6 +124,13 @@ const TESTS: &[(&str, fn())] = &[
     ("a_server_that_cannot_be_started_again_fails_the_run", revival::lost),
     ("a_server_that_is_killed_counts_as_dead_at_once", revival::killed),
     ("a_server_outlives_the_thread_that_started_it", server_thread),
+    ("what_a_tap_saw_is_recorded_beside_what_its_agent_says", taps::beside),
+    ("a_tap_that_does_not_come_up_fails_the_run", taps::missing),
+    ("a_tap_that_speaks_nonsense_fails_the_run", taps::nonsense),
+    ("an_agent_without_the_protocol_is_told_where_to_call", taps::no_protocol),
+    ("an_agent_without_the_protocol_fails_by_its_exit_code", taps::no_protocol_failed),
+    ("the_later_of_two_documents_of_one_name_is_kept", two_documents),
+    ("threads_are_counted", threads),
 ];
 
 fn myself() -> String {
@@ -128,6 +147,8 @@ struct Bench {
     plan: Plan,
     inputs: BTreeMap<String, PathBuf>,
     servers: BTreeMap<String, ServerControl>,
+    /// What is started in the place of `tacho tap`.
+    tap: Option<Vec<String>>,
     _folder: tempfile::TempDir,
 }
 
@@ -154,6 +175,7 @@ impl Bench {
             inputs: plan.agents.iter().map(input).collect(),
             servers: plan.servers.iter().map(external).collect(),
             plan,
+            tap: None,
             _folder: folder,
         }
     }
@@ -170,7 +192,8 @@ impl Bench {
         interrupt: &Interrupt,
         sink: &mut dyn FnMut(&Recorded) -> io::Result<()>,
     ) -> Result<Executed, ExecuteError> {
-        let programs = Programs::of_tacho(&myself());
+        let mut programs = Programs::of_tacho(&myself());
+        programs.tap = self.tap.clone().unwrap_or(programs.tap);
         // The first with as many agents as there are.
         let most =
             |run: &Run| std::cmp::Reverse((run.placements.len(), std::cmp::Reverse(run.index)));
@@ -324,6 +347,41 @@ fn noise() {
         _ => None,
     });
     assert_eq!(noise, Some(("harness", "analyst", "hello")));
+}
+
+fn two_documents() {
+    let server = Ollama::start(Behaviour::default());
+    let line = |content: &str| {
+        format!(
+            r#"echo '{{"type":"artifact","name":"report.md","content":"{content}","at_ns":1}}';"#
+        )
+    };
+    let script = format!("read task; {} {}", line("first"), line("second"));
+    let (executed, events) = Bench::with_command(&server.url, &["sh", "-c", &script]).record();
+    let kept: Vec<&[u8]> = executed.artifacts.iter().map(|it| &*it.content).collect();
+    assert_eq!(kept, [b"second"]);
+    let n = events.iter().filter(|it| matches!(it.event, Event::Artifact(_))).count();
+    assert_eq!(n, 2, "the events have both");
+}
+
+/// Returns how often this process's parent, a shim, went to sleep.
+fn shim_switches() -> u64 {
+    let parent = std::os::unix::process::parent_id();
+    let status = fs::read_to_string(format!("/proc/{parent}/status")).unwrap();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+/// An agent with four more threads, which ends when its shim has looked at it.
+fn threads() {
+    let server = Ollama::start(Behaviour::default());
+    let mut bench = Bench::with_command(&server.url, &[&myself(), "threads"]);
+    let (_, events) = bench.record();
+    let seen = events.iter().find_map(|it| match &it.event {
+        Event::ProcessExited(exited) => exited.resources.as_ref()?.threads_seen,
+        _ => None,
+    });
+    assert_eq!(seen, Some(5));
 }
 
 fn keys() {
