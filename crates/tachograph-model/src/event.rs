@@ -189,6 +189,8 @@ pub enum Stage {
     Analysis,
     /// The second call: the report.
     Report,
+    /// Not known: a call that the tap saw of an agent that names no stages.
+    Other,
 }
 
 impl Stage {
@@ -199,6 +201,7 @@ impl Stage {
             Self::Ingest => "ingest",
             Self::Analysis => "analysis",
             Self::Report => "report",
+            Self::Other => "other",
         }
     }
 }

@@ -7,6 +7,8 @@
 //! Does not: read files, clocks, sockets or unseeded randomness.
 
 pub mod call;
+pub mod canonical;
+pub mod cassette;
 pub mod digest;
 pub mod environment;
 pub mod event;
