@@ -34,6 +34,33 @@ pub fn canonical_digest(document: &[u8]) -> Digest {
     }
 }
 
+/// Returns the canonical form of a request without its nonce, as one string; a body that
+/// is not JSON stays as it is.
+///
+/// A nonce stands at the start of a prompt, wherever the protocol has its prompts.
+pub fn canonical_request(body: &str, nonce: Option<&str>) -> String {
+    let Ok(mut value) = serde_json::from_str::<Value>(body) else {
+        return body.to_owned();
+    };
+    if let Some(nonce) = nonce {
+        take_nonce(&mut value, nonce);
+    }
+    canonical(&value)
+}
+
+fn take_nonce(value: &mut Value, nonce: &str) {
+    match value {
+        Value::String(text) => {
+            if let Some(rest) = text.strip_prefix(nonce) {
+                *text = rest.to_owned();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| take_nonce(item, nonce)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| take_nonce(field, nonce)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write_canonical(value, &mut text);
@@ -181,6 +208,16 @@ mod tests {
         assert_eq!(canonical_json(b"{"), None);
         assert_eq!(canonical_digest(b"\xff\xfe"), Digest::of(b"\xff\xfe"));
         assert_eq!(canonical_digest(b""), Digest::of(b""));
+    }
+
+    #[test]
+    fn a_nonce_is_no_part_of_a_request() {
+        let chat = r#"{"messages":[{"role":"user","content":"162 785\nHello"}],"model":"m"}"#;
+        let plain = r#"{"model": "m", "messages": [{"content": "Hello", "role": "user"}]}"#;
+        let without = canonical_request(plain, None);
+        assert_eq!(canonical_request(chat, Some("162 785\n")), without);
+        assert_ne!(canonical_request(chat, None), without);
+        assert_eq!(canonical_request("no JSON", Some("no")), "no JSON");
     }
 
     #[test]

@@ -66,8 +66,12 @@ pub struct AgentFacts {
     pub name: String,
     /// Name and version of its implementation, if it got as far as saying so.
     pub implementation: Option<String>,
-    /// Its calls, warm-up included, in order of sending.
+    /// Its calls, warm-up included, in order of sending: as the plan's instrument saw
+    /// them.
     pub calls: Vec<CallFacts>,
+    /// Its calls as it tells them itself, where the instrument is another; absent where
+    /// it tells of none.
+    pub own_calls: Option<Vec<CallFacts>>,
     /// Calls that were sent and have no end, because the worker died.
     pub n_unfinished_calls: usize,
     /// How its workflow ended; absent if it never said.
@@ -79,6 +83,8 @@ pub struct AgentFacts {
     pub began: Option<InstantNs>,
     /// When it was done.
     pub done: Option<InstantNs>,
+    /// When it said that it was ready.
+    pub ready: Option<InstantNs>,
     /// From the spawn of its process to its readiness.
     pub startup: Option<DurationNs>,
     /// Its process.
@@ -114,6 +120,10 @@ pub struct ProcessFacts {
     pub end: ProcessEnd,
     /// Whether the harness ended it.
     pub ended_by_harness: bool,
+    /// Just before it was started.
+    pub spawned: Option<InstantNs>,
+    /// When it had been reaped.
+    pub reaped: InstantNs,
     /// From spawn to end.
     pub lifetime: Option<DurationNs>,
     /// What the system counted for it.

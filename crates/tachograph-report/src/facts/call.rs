@@ -53,10 +53,14 @@ pub struct CallFacts {
     pub output_sha256: Digest,
     /// The digest of the request without its nonce.
     pub parity_sha256: Digest,
+    /// The request without its nonce, in canonical form; kept only where
+    /// implementations are held against each other.
+    pub request: Option<Box<str>>,
     /// Gaps between content chunks.
     pub gaps: Gaps,
     /// The line of its `call_finished` in the run's events, from 1.
     pub line: u64,
+    planned: Packed,
     sent: Packed,
     ttft_ms: Packed,
     e2e_ms: Packed,
@@ -164,8 +168,10 @@ impl CallFacts {
             degeneracy: degeneracy(call),
             output_sha256: finished.output_sha256,
             parity_sha256: call.sent.parity_sha256,
+            request: None,
             gaps: call.inter_token_latencies().collect(),
             line,
+            planned: Packed::instant(Some(call.sent.planned_ns)),
             sent: Packed::instant(call.sent.sent_ns),
             ttft_ms: millis(call.ttft()),
             e2e_ms: millis(call.e2e()),
@@ -180,6 +186,22 @@ impl CallFacts {
             prompt_tokens: Packed::count(usage.prompt_tokens),
             cached_prompt_tokens: Packed::count(usage.cached_prompt_tokens),
         }
+    }
+
+    /// Returns when it was meant to start; of a call that the tap saw, when its first
+    /// byte had come from the client.
+    pub fn planned(&self) -> Option<InstantNs> {
+        self.planned.as_instant()
+    }
+
+    /// Returns when its first token had come.
+    pub fn first_token(&self) -> Option<InstantNs> {
+        Some(self.sent()?.after(span(self.ttft_ms()?)))
+    }
+
+    /// Returns when its last token had come.
+    pub fn last_token(&self) -> Option<InstantNs> {
+        Some(self.first_token()?.after(span(self.decode_ms()?)))
     }
 
     /// Returns when its first byte was written.
@@ -279,6 +301,12 @@ impl CallFacts {
     pub fn is_completed(&self) -> bool {
         self.status == CallStatus::Completed
     }
+}
+
+/// Returns milliseconds as the span that they were made of.
+fn span(millis: f64) -> DurationNs {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "was a span")]
+    DurationNs((millis * 1e6).round() as u64)
 }
 
 /// Returns what is wrong with a completed answer, the gravest first.

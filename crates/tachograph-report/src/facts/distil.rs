@@ -2,17 +2,18 @@
 //!
 //! Owns: which event means what for a run, and the rule that makes a call cold.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+mod agent;
 
-use tachograph_model::call::{Assembly, CallRecord};
-use tachograph_model::event::{Chunk, ClockSample, Event, HARNESS, Stage};
+use std::collections::{BTreeMap, BTreeSet};
+
+use tachograph_model::event::{ClockSample, Event, HARNESS, ProcessEnd, ProcessExited, TAP_PREFIX};
 use tachograph_model::plan::Plan;
+use tachograph_model::plan::implementations::{Instrument, Protocol};
 use tachograph_model::study::RunEvidence;
 use tachograph_model::units::{DurationNs, InstantNs};
-use tachograph_stats::Sample;
 
-use super::{AgentFacts, CallFacts, DelayFacts, ProcessFacts, ResetFacts, RunFacts};
+use super::{AgentFacts, ProcessFacts, ResetFacts, RunFacts};
+use agent::Rules;
 
 /// The fastest that a kernel slews its real-time clock: 500 parts per million.
 const SLEW_PARTS_PER_MILLION: u64 = 500;
@@ -45,14 +46,10 @@ pub fn distil(evidence: impl Into<RunEvidence>, plan: &Plan) -> RunFacts {
     let mut spawned = BTreeMap::new();
     let mut clocks = Vec::new();
     let mut exited = BTreeMap::new();
-    let mut by_agent: BTreeMap<String, Vec<(u64, Event)>> = BTreeMap::new();
+    let mut told = Told::default();
     for (recorded, line) in evidence.events.into_iter().zip(1_u64..) {
         if recorded.source != HARNESS {
-            let event = (line, recorded.event);
-            match by_agent.get_mut(&recorded.source) {
-                Some(events) => events.push(event),
-                None => drop(by_agent.insert(recorded.source, vec![event])),
-            }
+            told.add(recorded.source, (line, recorded.event));
             continue;
         }
         match recorded.event {
@@ -96,31 +93,84 @@ pub fn distil(evidence: impl Into<RunEvidence>, plan: &Plan) -> RunFacts {
     }
     facts.clock_step = clock_step(&clocks);
     let names: BTreeSet<String> =
-        by_agent.keys().chain(spawned.keys()).chain(exited.keys()).cloned().collect();
-    let cold = first_after_reset(&by_agent, &facts.resets);
+        told.by_agent.keys().chain(spawned.keys()).chain(exited.keys()).cloned().collect();
+    let is_tapped = plan.instrument == Instrument::Tap;
+    let instrument = if is_tapped { &told.by_tap } else { &told.by_agent };
+    let rules = Rules { plan, cold: first_after_reset(instrument, &facts.resets), is_tapped };
     for name in names {
-        let events = by_agent.remove(&name).unwrap_or_default();
-        let ready = ready(&events);
-        let mut agent = agent(&name, events, plan, &cold);
-        let began = spawned.get(&name).copied();
-        agent.startup = ready.and_then(|ready| ready.since(began?));
-        agent.process = exited.remove(&name).map(|process| ProcessFacts {
-            end: process.end,
-            ended_by_harness: process.ended_by_harness,
-            lifetime: began.and_then(|began| process.at_ns.since(began)),
-            resources: process.resources,
-        });
+        let own = told.by_agent.remove(&name).unwrap_or_default();
+        let tapped = told.by_tap.remove(&name).unwrap_or_default();
+        let mut agent = agent::read(&name, own, tapped, &rules);
+        let spawned = spawned.get(&name).copied();
+        add_process(&mut agent, spawned, exited.remove(&name), protocol(plan, &name));
         facts.agents.push(agent);
     }
     facts
 }
 
+/// Events with their lines, by the agent that they are about.
+type Lines = BTreeMap<String, Vec<(u64, Event)>>;
+
+/// What was said of agents, and by whom.
+#[derive(Default)]
+struct Told {
+    /// By themselves.
+    by_agent: Lines,
+    /// By the taps in front of them.
+    by_tap: Lines,
+}
+
+impl Told {
+    fn add(&mut self, source: String, event: (u64, Event)) {
+        let (events, agent) = match source.strip_prefix(TAP_PREFIX) {
+            Some(agent) => (&mut self.by_tap, agent.to_owned()),
+            None => (&mut self.by_agent, source),
+        };
+        match events.get_mut(&agent) {
+            Some(events) => events.push(event),
+            None => drop(events.insert(agent, vec![event])),
+        }
+    }
+}
+
+/// Returns whether an agent of a run speaks the worker protocol.
+fn protocol(plan: &Plan, agent: &str) -> Protocol {
+    let spec = plan.agent(agent).or_else(|| {
+        let (name, number) = agent.rsplit_once('-')?;
+        number.parse::<u32>().ok()?;
+        plan.agent(name)
+    });
+    spec.map(|spec| spec.protocol).unwrap_or_default()
+}
+
+/// Adds what the harness knows of an agent's process.
+///
+/// An agent that does not speak the protocol works from its spawn to its end.
+fn add_process(
+    agent: &mut AgentFacts,
+    spawned: Option<InstantNs>,
+    exited: Option<ProcessExited>,
+    protocol: Protocol,
+) {
+    agent.startup = agent.ready.and_then(|ready| ready.since(spawned?));
+    let Some(process) = exited else { return };
+    if protocol == Protocol::None && process.end == ProcessEnd::Exited(0) {
+        agent.began = spawned;
+        agent.done = Some(process.at_ns);
+    }
+    agent.process = Some(ProcessFacts {
+        end: process.end,
+        ended_by_harness: process.ended_by_harness,
+        spawned,
+        reaped: process.at_ns,
+        lifetime: spawned.and_then(|spawned| process.at_ns.since(spawned)),
+        resources: process.resources,
+    });
+}
+
 /// Returns, for each server that was reset, the agent and number of the first
 /// call sent to it afterwards, warm-up included.
-fn first_after_reset(
-    by_agent: &BTreeMap<String, Vec<(u64, Event)>>,
-    resets: &[ResetFacts],
-) -> BTreeSet<(String, u32)> {
+fn first_after_reset(by_agent: &Lines, resets: &[ResetFacts]) -> BTreeSet<(String, u32)> {
     let mut first = BTreeSet::new();
     for reset in resets.iter().filter(|reset| reset.error.is_none()) {
         let sent = by_agent.iter().flat_map(|(agent, events)| {
@@ -135,108 +185,6 @@ fn first_after_reset(
         first.extend(sent.min().map(|(_, agent, call)| (agent.clone(), call)));
     }
     first
-}
-
-fn ready(events: &[(u64, Event)]) -> Option<InstantNs> {
-    events.iter().find_map(|(_, event)| match event {
-        Event::Ready(ready) => Some(ready.at_ns),
-        _ => None,
-    })
-}
-
-fn agent(
-    name: &str,
-    events: Vec<(u64, Event)>,
-    plan: &Plan,
-    first_after_reset: &BTreeSet<(String, u32)>,
-) -> AgentFacts {
-    let mut facts = AgentFacts {
-        name: name.to_owned(),
-        implementation: None,
-        calls: Vec::new(),
-        n_unfinished_calls: 0,
-        workflow: None,
-        stages: BTreeMap::new(),
-        began: None,
-        done: None,
-        startup: None,
-        process: None,
-        clock_step: None,
-        scheduling_delay: None,
-        files: BTreeMap::new(),
-        skipped: BTreeMap::new(),
-    };
-    let ready = ready(&events);
-    let mut started = BTreeMap::new();
-    let mut clocks = Vec::new();
-    let mut assembly = Assembly::default();
-    let mut lines: BTreeMap<u32, u64> = BTreeMap::new();
-    for (line, event) in events {
-        match event {
-            Event::Ready(ready) => facts.implementation = Some(ready.implementation),
-            Event::Clock(sample) => clocks.push(sample),
-            Event::FileIngested(file) => {
-                facts.files.insert(file.path, (file.bytes, file.sha256));
-            }
-            Event::FileSkipped(file) => {
-                facts.skipped.insert(file.path, file.reason);
-            }
-            Event::StageStarted(mark) if mark.stage != Stage::Warmup => {
-                started.insert(mark.stage, mark.at_ns);
-                facts.began = Some(facts.began.map_or(mark.at_ns, |began| began.min(mark.at_ns)));
-            }
-            Event::StageFinished(mark) => {
-                let start = started.get(&mark.stage);
-                if let Some(taken) = start.and_then(|start| mark.at_ns.since(*start)) {
-                    facts.stages.insert(mark.stage, taken);
-                }
-            }
-            Event::Done(done) => {
-                facts.workflow = Some(done.outcome);
-                facts.done = Some(done.at_ns);
-            }
-            event => {
-                if let Event::CallFinished(finished) = &event {
-                    lines.insert(finished.call, line);
-                }
-                assembly.add(event);
-            }
-        }
-    }
-    facts.began = facts.began.or(ready);
-    facts.clock_step = clock_step(&clocks);
-    let (records, n_unfinished_calls) = assembly.finish();
-    facts.n_unfinished_calls = n_unfinished_calls;
-    facts.scheduling_delay = scheduling_delay(&records);
-    let is_first = |call: u32| first_after_reset.iter().any(|(of, at)| of == name && *at == call);
-    let threshold = DurationNs::from_millis(plan.cold_load_threshold_ms);
-    // A name for all calls of a server, not one for each.
-    let mut servers: BTreeSet<Arc<str>> = BTreeSet::new();
-    let calls = records.iter().map(|record| {
-        let server = servers.get(&*record.sent.server).cloned().unwrap_or_else(|| {
-            let server: Arc<str> = Arc::from(&*record.sent.server);
-            servers.insert(Arc::clone(&server));
-            server
-        });
-        let loaded = record.finished.server.load_ns.is_some_and(|load| load > threshold);
-        let cold = loaded || is_first(record.sent.call);
-        let line = lines.get(&record.sent.call).copied().unwrap_or_default();
-        CallFacts::of(record, server, cold, line)
-    });
-    facts.calls = calls.collect();
-    facts
-}
-
-/// Returns the 99th percentile of the client scheduling delay over the chunks
-/// of calls that count.
-fn scheduling_delay(calls: &[CallRecord]) -> Option<DelayFacts> {
-    let counted = calls.iter().filter(|call| call.sent.stage != Stage::Warmup);
-    let delays: Vec<f64> = counted
-        .flat_map(|call| call.chunks.iter().filter_map(Chunk::scheduling_delay))
-        .map(DurationNs::as_millis)
-        .collect();
-    let sample = Sample::new(&delays).ok()?;
-    Some(DelayFacts { n_chunks: sample.n(), p99_ms: sample.quantile(0.99).ok()? })
 }
 
 /// Returns by how much the clocks moved against each other beyond what reading
