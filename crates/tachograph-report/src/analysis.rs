@@ -30,6 +30,7 @@ use crate::concurrency::Concurrency;
 use crate::depth::exploratory::{self, Exploratory};
 use crate::depth::{self, Depth, Inputs};
 use crate::facts::{CallFacts, Degeneracy, RunFacts};
+use crate::implementations::{self, Implementations, Material};
 use crate::validity::{self, Status, Validity};
 use comparison::Compared;
 use configuration::ConfigurationAnalysis;
@@ -88,6 +89,8 @@ pub struct Analysis {
     pub(crate) timeline: Option<Timeline>,
     /// What several agents at once cost each other, if the plan has phases.
     pub(crate) concurrency: Option<Concurrency>,
+    /// What implementations of one agent are against each other, if the plan has any.
+    pub(crate) contest: Option<Implementations>,
     pub(crate) validity: Validity,
     pub(crate) deviations: Vec<Deviation>,
 }
@@ -158,6 +161,8 @@ pub(crate) enum Kind {
     SingleAgent,
     /// Several agents at once, and each of them alone.
     MultiAgent,
+    /// Several implementations of one agent.
+    CrossLanguage,
 }
 
 impl Kind {
@@ -166,6 +171,7 @@ impl Kind {
         match self {
             Self::SingleAgent => "single-agent",
             Self::MultiAgent => "multi-agent",
+            Self::CrossLanguage => "cross-language",
         }
     }
 
@@ -174,6 +180,7 @@ impl Kind {
         match self {
             Self::SingleAgent => "Tachograph · single-agent report",
             Self::MultiAgent => "Tachograph · multi-agent report",
+            Self::CrossLanguage => "Tachograph · cross-language report",
         }
     }
 }
@@ -220,7 +227,11 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
     let trend = depth.series.trend.as_ref().ok().copied();
     validity.add_trend(trend.as_ref(), plan);
     let created = head.created();
-    let sets = sets(&runs, &planned);
+    let sets = sets(plan, &runs, &planned);
+    let concurrency = Concurrency::of(plan, &planned, &facts, &runs, &rule);
+    let material = Material { plan, planned: &planned, facts: &facts, rows: &runs, rule: &rule };
+    let contest = Implementations::of(&material, concurrency.as_ref());
+    validity.add_parity(contest.as_ref());
     Analysis {
         plan: plan.clone(),
         plan_sha256: head.plan_sha256,
@@ -229,13 +240,7 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         plan_text_sha256: created.map(|created| created.plan_sha256),
         rule,
         n_planned: planned.len() * plan.blocks as usize,
-        set_status: sets
-            .iter()
-            .map(|(name, members)| {
-                let statuses = members.iter().map(|&at| runs[at].status);
-                (name.clone(), statuses.max().unwrap_or(Status::Valid))
-            })
-            .collect(),
+        set_status: set_status(&sets, &runs, &validity),
         sets,
         success: success(&configurations, &runs, plan.primary.metric, &rule),
         sensitivity,
@@ -256,7 +261,8 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
             .collect(),
         implementations: implementations(&facts),
         timeline: Timeline::of(&facts),
-        concurrency: Concurrency::of(plan, &planned, &facts, &runs, &rule),
+        concurrency,
+        contest,
         deviations: deviation::list(head, &facts, stopping.as_ref()),
         trend,
         // Theory for a number of blocks that was fixed beforehand.
@@ -287,7 +293,13 @@ fn implementations(facts: &[&RunFacts]) -> BTreeMap<String, BTreeSet<String>> {
 impl Analysis {
     /// Returns which kind of report the study has.
     pub(crate) fn kind(&self) -> Kind {
-        if self.plan.is_concurrent() { Kind::MultiAgent } else { Kind::SingleAgent }
+        if self.plan.implementations.is_some() {
+            Kind::CrossLanguage
+        } else if self.plan.is_concurrent() {
+            Kind::MultiAgent
+        } else {
+            Kind::SingleAgent
+        }
     }
 
     /// Returns one line per configuration, for a terminal or a gate.
@@ -389,7 +401,7 @@ pub(crate) fn with_solo(configuration: &str) -> String {
     format!("{configuration} with solo runs")
 }
 
-fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usize>> {
+fn sets(plan: &Plan, runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usize>> {
     let chosen = |keep: &dyn Fn(&RunRow) -> bool| -> Vec<usize> {
         runs.iter().enumerate().filter(|(_, run)| keep(run)).map(|(index, _)| index).collect()
     };
@@ -400,6 +412,10 @@ fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usiz
         (MEASURED_RUNS.to_owned(), chosen(&|run| run.is_measured)),
         (FACTORIAL_RUNS.to_owned(), chosen(&is_factorial)),
     ]);
+    for (name, members) in implementations::sets(plan, planned) {
+        let is_member = |run: &RunRow| run.configuration.is_some_and(|at| members.contains(&at));
+        sets.insert(name, chosen(&is_member));
+    }
     for (index, configuration) in planned.iter().enumerate() {
         sets.insert(configuration.id.to_string(), chosen(&|run| run.configuration == Some(index)));
         if configuration.arm == Arm::Concurrent {
@@ -410,7 +426,7 @@ fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usiz
             let meant =
                 |run: &RunRow| run.configuration.is_some_and(|at| at == index || is_solo(at));
             sets.insert(with_solo(&configuration.id.0), chosen(&meant));
-        } else if !matches!(configuration.arm, Arm::Baseline | Arm::Solo) {
+        } else if !matches!(configuration.arm, Arm::Baseline | Arm::Solo | Arm::Implementation) {
             let both = |run: &RunRow| {
                 run.configuration.is_some_and(|at| at == index || planned[at].arm == Arm::Baseline)
             };
@@ -418,6 +434,20 @@ fn sets(runs: &[RunRow], planned: &[Configuration]) -> BTreeMap<String, Vec<usiz
         }
     }
     sets
+}
+
+/// Returns the worst status of each set: of its runs, and of itself.
+fn set_status(
+    sets: &BTreeMap<String, Vec<usize>>,
+    runs: &[RunRow],
+    validity: &Validity,
+) -> BTreeMap<String, Status> {
+    let worst = |(name, members): (&String, &Vec<usize>)| {
+        let statuses = members.iter().map(|&at| runs[at].status);
+        let worst = statuses.max().unwrap_or(Status::Valid);
+        (name.clone(), worst.max(validity.of_set(name)))
+    };
+    sets.iter().map(worst).collect()
 }
 
 fn success(

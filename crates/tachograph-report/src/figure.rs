@@ -3,6 +3,7 @@
 //! Owns: the layout of each drawing. Values come from the analysis; an
 //! alternative text says in words what can be seen.
 
+pub(crate) mod contest;
 pub(crate) mod drift;
 pub(crate) mod ecdf;
 pub(crate) mod effects;

@@ -6,9 +6,11 @@
 //! `tachograph_model` does.
 
 mod glossary;
+mod implementations;
 mod together;
 
 use glossary::GLOSSARY;
+use implementations::IMPLEMENTATIONS;
 use together::TOGETHER;
 
 /// How a number was derived.
@@ -126,12 +128,24 @@ pub(crate) enum Formula {
     Makespan,
     AloneSum,
     Efficiency,
+    ImplementationMean,
+    ImplementationRatio,
+    ImplementationDifference,
+    CellRatio,
+    TuningRatio,
+    InstanceSeconds,
+    CostPerMonth,
+    Saving,
+    BreakEven,
+    CapacityRate,
+    CapacityMemory,
+    CapacityPerGb,
 }
 
 impl Formula {
     /// Returns every formula, in the order of the glossary.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        GLOSSARY.iter().chain(&TOGETHER).map(|(formula, _, _)| *formula)
+        GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS).map(|(formula, _, _)| *formula)
     }
 
     /// Returns the name used in `claims.json`.
@@ -145,7 +159,7 @@ impl Formula {
     }
 
     fn entry(self) -> &'static (Self, &'static str, &'static str) {
-        let mut all = GLOSSARY.iter().chain(&TOGETHER);
+        let mut all = GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS);
         all.find(|(own, _, _)| *own == self).expect("a test holds them complete")
     }
 }
@@ -157,11 +171,11 @@ mod tests {
 
     #[test]
     fn the_glossary_is_complete_and_its_names_differ() {
-        let last = Formula::Efficiency as usize;
+        let last = Formula::CapacityPerGb as usize;
         let formulas: BTreeSet<Formula> = Formula::all().collect();
         assert_eq!(formulas.len(), last + 1, "every variant has an entry");
         let names: BTreeSet<&str> = Formula::all().map(Formula::name).collect();
-        assert_eq!(names.len(), GLOSSARY.len() + TOGETHER.len());
+        assert_eq!(names.len(), GLOSSARY.len() + TOGETHER.len() + IMPLEMENTATIONS.len());
         for formula in Formula::all() {
             assert!(!formula.text().contains(|c: char| c.is_ascii_digit()), "{formula:?}");
         }

@@ -14,7 +14,7 @@ use crate::analysis::Analysis;
 use crate::claim::{ClaimRef, Part};
 use crate::document::{Block, Inline, Tone};
 use crate::report::Report;
-use crate::{multi_agent, single_agent, summary};
+use crate::{cross_language, multi_agent, single_agent, summary};
 
 /// A number that stands in a rendered text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,10 @@ pub struct Rendered {
 
 /// Renders the report of a study, of the kind that its plan asks for.
 pub fn render(analysis: &Analysis) -> Rendered {
-    let report = match &analysis.concurrency {
-        Some(concurrency) => multi_agent::write(analysis, concurrency),
-        None => single_agent::write(analysis),
+    let report = match (&analysis.contest, &analysis.concurrency) {
+        (Some(contest), _) => cross_language::write(analysis, contest),
+        (None, Some(concurrency)) => multi_agent::write(analysis, concurrency),
+        (None, None) => single_agent::write(analysis),
     };
     let markdown = markdown::render(&report);
     let html = html::render(&report);

@@ -5,6 +5,7 @@
 //!
 //! Does not: remove anything; a suspect run stays, and is called suspect.
 
+mod implementations;
 mod runs;
 mod study;
 mod together;
@@ -12,6 +13,7 @@ mod together;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tachograph_model::plan::implementations::Instrument;
 use tachograph_model::plan::{Order, Plan};
 use tachograph_model::run::{Arm, Configuration, RunId};
 use tachograph_model::study::StudyHead;
@@ -70,14 +72,20 @@ pub(crate) enum Check {
     Harness,
     StartTogether,
     SolosMeasured,
+    Parity,
+    OwnFigures,
+    ProcessLife,
 }
 
 impl Check {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::PlanDigest,
         Self::Harness,
         Self::ServerIdentity,
         Self::Inputs,
+        Self::Parity,
+        Self::OwnFigures,
+        Self::ProcessLife,
         Self::KernelStamps,
         Self::SchedulingDelay,
         Self::ClockSteps,
@@ -103,6 +111,8 @@ impl Check {
         match self {
             Self::StartTogether | Self::SolosMeasured => plan.is_concurrent(),
             Self::LevelsIgnored => !plan.is_concurrent(),
+            Self::Parity => plan.implementations.is_some(),
+            Self::OwnFigures => plan.instrument == Instrument::Tap,
             _ => true,
         }
     }
@@ -131,6 +141,9 @@ impl Check {
             Self::Harness => "measured by a clean release build",
             Self::StartTogether => "agents began together",
             Self::SolosMeasured => "each agent is measured alone as well",
+            Self::Parity => "implementations did the same",
+            Self::OwnFigures => "agents' own figures agree with the instrument's",
+            Self::ProcessLife => "what agents tell of lies within their processes' lives",
         }
     }
 }
@@ -232,6 +245,16 @@ impl Validity {
         self.by_run.get(run).copied().unwrap_or(Status::Valid).max(self.of_study())
     }
 
+    /// Returns the worst of what was found of a set of runs as such.
+    pub(crate) fn of_set(&self, name: &str) -> Status {
+        let of_it = |finding: &&Finding| {
+            finding.check == Check::Parity
+                && matches!(&finding.scope, Scope::Configuration(own) if own == name)
+        };
+        let findings = self.findings.iter().filter(of_it);
+        findings.map(|finding| finding.status).max().unwrap_or(Status::Valid)
+    }
+
     /// Adds what the sensitivity analysis saw of levels without effect.
     pub(crate) fn add_levels(&mut self, sensitivity: &Sensitivity) {
         for factor in &sensitivity.factors {
@@ -326,6 +349,7 @@ pub(crate) fn assess(head: &StudyHead, facts: &[&RunFacts], planned: &[Configura
     study::check(&mut validity, head, facts, planned);
     runs::check(&mut validity, head, facts);
     together::check(&mut validity, &head.plan, facts, planned);
+    implementations::check(&mut validity, &head.plan, facts);
     validity
 }
 

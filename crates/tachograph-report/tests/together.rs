@@ -2,53 +2,22 @@
 //! time, so that speed-up, slowdown, waits, fairness and overlap have known answers.
 #![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
+#[path = "support/claims.rs"]
+mod claims_of;
 #[path = "support/fake.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod fake;
 #[path = "support/together.rs"]
 mod together;
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
 use tachograph_model::event::Event;
 use tachograph_model::plan::Plan;
 use tachograph_model::run::{Placement, Run};
 use tachograph_model::study::StudyHead;
 use tachograph_report::{Rendered, RunFacts, analyse, distil, render, verify};
 
+use claims_of::{Claims, TOLERANCE};
 use together::{Capacity, Machine, Work};
-
-/// Tolerance of a ratio: instants are whole nanoseconds of seconds.
-const TOLERANCE: f64 = 1e-8;
-
-/// The claims of a report, by name.
-struct Claims(BTreeMap<String, Value>);
-
-impl Claims {
-    fn of(rendered: &Rendered) -> Self {
-        let document: Value = serde_json::from_str(&rendered.claims_json).unwrap();
-        let claims = document["claims"].as_array().unwrap().iter();
-        Self(
-            claims.map(|claim| (claim["id"].as_str().unwrap().to_owned(), claim.clone())).collect(),
-        )
-    }
-
-    fn value(&self, id: &str) -> f64 {
-        let claim = self.0.get(id).unwrap_or_else(|| panic!("no claim {id}"));
-        let value = &claim["value"];
-        value.as_f64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{claim}"))
-    }
-
-    #[track_caller]
-    fn assert(&self, id: &str, expected: f64) {
-        let found = self.value(id);
-        assert!(
-            (found - expected).abs() < TOLERANCE * expected.abs().max(1.0),
-            "{id}: {found}, not {expected}"
-        );
-    }
-}
 
 const AGENTS: [&str; 2] = ["collector", "insight"];
 

@@ -34,6 +34,8 @@ pub(crate) enum Refusal {
     BeforeFirstLook,
     /// The stopping rule cannot bound the ratio at this look.
     Unbounded,
+    /// The two did not do the same, so that nothing follows from their difference.
+    NotTheSame,
 }
 
 impl Refusal {

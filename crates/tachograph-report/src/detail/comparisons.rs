@@ -32,6 +32,9 @@ fn judged(topic: &Topic<'_>, at: usize) -> Found<Comparison> {
         Some(Compared::Refused(Refusal::Unbounded)) => {
             Err(Refused("the stopping rule cannot bound the ratio yet".to_owned()))
         }
+        Some(Compared::Refused(Refusal::NotTheSame)) => {
+            Err(Refused("the two did not do the same".to_owned()))
+        }
         None => Err(Refused("there is no measured run of it, or none of the baseline".to_owned())),
     }
 }

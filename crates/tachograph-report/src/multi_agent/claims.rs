@@ -2,13 +2,11 @@
 
 use tachograph_stats::{Interval, PairedRatio};
 
-use crate::analysis::comparison::Compared;
 use crate::analysis::configuration::Estimate;
 use crate::analysis::{MEASURED_RUNS, judged, with_solo};
 use crate::claim::{ClaimRef, Format, Number, Source, decimals_for};
 use crate::concurrency::estimate::{AgentAnalysis, TogetherAnalysis};
 use crate::concurrency::group::Group;
-use crate::document::{Prose, text};
 use crate::formula::Formula;
 use crate::writer::Writer;
 
@@ -236,15 +234,6 @@ impl<'a> Claims<'a> {
     ) -> Option<ClaimRef> {
         let how = ("ms", millis(agent.wait.as_ref()), Formula::WaitAdded);
         self.mean(writer, &Self::of_agent(agent, "wait_added"), agent.wait_added.as_ref(), how)
-    }
-}
-
-/// Returns the verdict of a comparison, or why there is none.
-pub(super) fn verdict(compared: Option<&Compared>) -> Prose {
-    match compared {
-        Some(Compared::Judged(judged)) => Prose::new().verdict(judged.verdict),
-        Some(Compared::Refused(_)) => text("none: too few blocks"),
-        None => text("none: no data"),
     }
 }
 

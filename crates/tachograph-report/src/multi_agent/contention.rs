@@ -1,12 +1,13 @@
 //! Contention: who is slowed down, who waits for whom.
 
-use super::claims::{self, Claims};
+use super::claims::Claims;
 use crate::analysis::MEASURED_RUNS;
 use crate::claim::Source;
 use crate::concurrency::Concurrency;
 use crate::concurrency::estimate::Contention;
 use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::figure;
+use crate::sections::standing;
 use crate::writer::{Writer, plural};
 
 pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
@@ -81,7 +82,7 @@ fn slowdowns(writer: &mut Writer<'_>, concurrency: &Concurrency) {
                 code(own.id()),
                 code(&agent.agent),
                 code(&agent.server),
-                claims::verdict(agent.slowdown.as_ref()),
+                standing::verdict(agent.slowdown.as_ref()),
                 cell(alone),
                 cell(together),
                 cell(slowdown),

@@ -1,8 +1,9 @@
 //! What the page of one concurrent configuration says beside its metrics.
 
-use super::claims::{self, Claims};
+use super::claims::Claims;
 use crate::concurrency::Concurrency;
 use crate::document::{Align, Prose, Table, cell, code, text};
+use crate::sections::standing;
 use crate::writer::Writer;
 
 /// Writes efficiency, balance and slowdowns of the configuration at position `at`.
@@ -51,7 +52,7 @@ pub(crate) fn write(writer: &mut Writer<'_>, concurrency: &Concurrency, at: usiz
                 cell(together),
                 cell(slowdown),
                 writer.bracket(slowdown),
-                claims::verdict(agent.slowdown.as_ref()),
+                standing::verdict(agent.slowdown.as_ref()),
                 cell(wait),
             ]
         })

@@ -1,6 +1,6 @@
 //! What more agents bring.
 
-use super::claims::{self, Claims};
+use super::claims::Claims;
 use crate::analysis::{MEASURED_RUNS, judged};
 use crate::claim::{ClaimRef, Format, Source};
 use crate::concurrency::Concurrency;
@@ -9,6 +9,7 @@ use crate::concurrency::group::Series;
 use crate::document::{Align, Prose, Table, cell, code, text};
 use crate::figure;
 use crate::formula::Formula;
+use crate::sections::standing;
 use crate::writer::Writer;
 
 pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
@@ -34,7 +35,7 @@ pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
             let (speedup, efficiency) = (own.speedup(writer), own.efficiency(writer));
             let step = concurrency.steps.iter().find(|step| step.series == at && step.to == n);
             let change = step.and_then(|step| ratio(writer, series, step));
-            let verdict = claims::verdict(step.map(|step| &step.speedup));
+            let verdict = standing::verdict(step.map(|step| &step.speedup));
             rows.push(vec![
                 code(&series.made_from.topology),
                 code(name(series)),

@@ -12,6 +12,7 @@ use crate::concurrency::compare::Pairing;
 use crate::concurrency::group::Grouping;
 use crate::document::{Align, Prose, Table, cell, code, comma_separated, text};
 use crate::formula::Formula;
+use crate::sections::standing;
 use crate::writer::Writer;
 
 pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
@@ -147,7 +148,7 @@ fn pairs(writer: &mut Writer<'_>, concurrency: &Concurrency) {
                 let source = Source::Runs(MEASURED_RUNS.to_owned());
                 writer.p_value(id, judged.p_difference_adjusted, Formula::HolmDifference, source)
             });
-            let verdict = claims::verdict(Some(&pairing.makespan));
+            let verdict = standing::verdict(Some(&pairing.makespan));
             vec![code(second), code(first), verdict, cell(change), writer.bracket(change), cell(p)]
         })
         .collect();

@@ -1,9 +1,10 @@
 //! Latency for one against work for all.
 
-use super::claims::{self, Claims};
+use super::claims::Claims;
 use crate::analysis::judged;
 use crate::concurrency::Concurrency;
 use crate::document::{Align, Table, cell, code, text};
+use crate::sections::standing;
 use crate::writer::Writer;
 
 pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
@@ -21,7 +22,7 @@ pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
             let alone = own.alone(writer);
             let makespan = own.makespan(writer);
             let pays = own.pays(writer);
-            let verdict = claims::verdict(each.pays.as_ref());
+            let verdict = standing::verdict(each.pays.as_ref());
             let (rate_alone, rate) = (own.rate_alone(writer), own.rate(writer));
             let change = own.rate_ratio(writer);
             let worst = each

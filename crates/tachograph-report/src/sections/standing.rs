@@ -1,6 +1,8 @@
-//! Two sentences of every executive summary: failed calls, and the evidence's standing.
+//! Words that every kind of report shares: failed calls, the evidence's standing, and
+//! verdicts or why there is none.
 
 use crate::analysis::ALL_RUNS;
+use crate::analysis::comparison::{Compared, Refusal};
 use crate::analysis::configuration::ConfigurationAnalysis;
 use crate::claim::Source;
 use crate::document::{Prose, text};
@@ -36,5 +38,20 @@ pub(crate) fn validity(writer: &mut Writer<'_>) -> Prose {
         line.text(": no check found anything that may have spoiled it.")
     } else {
         line.text("; what was found is listed under ").link("validity", "Validity").text(".")
+    }
+}
+
+/// Returns the verdict of a comparison, or why there is none.
+pub(crate) fn verdict(compared: Option<&Compared>) -> Prose {
+    match compared {
+        Some(Compared::Judged(judged)) => Prose::new().verdict(judged.verdict),
+        Some(Compared::Refused(refusal)) => text(match refusal {
+            Refusal::TooFewBlocks(_) => "none: too few blocks",
+            Refusal::NotPositive => "none: a ratio needs values above zero",
+            Refusal::BeforeFirstLook => "none: no look yet",
+            Refusal::Unbounded => "none: no bound yet",
+            Refusal::NotTheSame => "none: not the same work",
+        }),
+        None => text("none: no data"),
     }
 }

@@ -115,7 +115,7 @@ fn refusal(writer: &mut Writer<'_>) -> Prose {
     }
     let n_blocks = refusals.iter().filter_map(|refusal| match refusal {
         Refusal::TooFewBlocks(n) => Some(*n),
-        Refusal::NotPositive | Refusal::BeforeFirstLook | Refusal::Unbounded => None,
+        _ => None,
     });
     match n_blocks.max() {
         Some(n) => {

@@ -4,12 +4,12 @@ use tachograph_model::plan::Metric;
 use tachograph_model::run::Arm;
 
 use super::stopping;
-use crate::analysis::comparison::Compared;
 use crate::analysis::configuration::{ConfigurationAnalysis, Estimate};
 use crate::claim::{ClaimRef, Format, Number, Part, Source};
 use crate::document::{Align, Block, Prose, Table, cell, code, text};
 use crate::figure;
 use crate::formula::Formula;
+use crate::sections::standing;
 use crate::writer::{Writer, with_baseline};
 
 pub(super) fn section(writer: &mut Writer<'_>) {
@@ -134,20 +134,7 @@ pub(super) fn verdict(metric: Metric, each: &ConfigurationAnalysis) -> Prose {
     if each.planned.arm == Arm::Baseline {
         return text("(baseline)");
     }
-    match each.compared.get(&metric) {
-        Some(Compared::Judged(comparison)) => Prose::new().verdict(comparison.verdict),
-        Some(Compared::Refused(crate::analysis::comparison::Refusal::TooFewBlocks(_))) => {
-            text("none: too few blocks")
-        }
-        Some(Compared::Refused(crate::analysis::comparison::Refusal::BeforeFirstLook)) => {
-            text("none: no look yet")
-        }
-        Some(Compared::Refused(crate::analysis::comparison::Refusal::Unbounded)) => {
-            text("none: no bound yet")
-        }
-        Some(Compared::Refused(_)) => text("none: a ratio needs values above zero"),
-        None => text("none: no data"),
-    }
+    standing::verdict(each.compared.get(&metric))
 }
 
 /// Returns failed calls as `failed / all`, with the interval of their rate.
