@@ -88,7 +88,7 @@ fn sentence(writer: &mut Writer<'_>, contest: &Implementations, each: &Contest) 
             .code(claims.reference)
             .text(".");
     }
-    let change = claims.ratio(writer, contrast);
+    let change = claims.change(writer, contrast);
     let difference = claims.difference(writer, contrast);
     let (Some(change), Some(difference)) = (change, difference) else { return line };
     let what = match metric {
@@ -102,7 +102,7 @@ fn sentence(writer: &mut Writer<'_>, contest: &Implementations, each: &Contest) 
         .text(" against ")
         .code(claims.reference)
         .text(" is ")
-        .strong(Prose::new().verdict(found.verdict))
+        .verdict(found.verdict)
         .text(": ")
         .strong(Prose::new().value(change))
         .text(" ")

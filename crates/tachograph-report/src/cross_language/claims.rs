@@ -65,9 +65,19 @@ impl<'a> Claims<'a> {
         Some(writer.estimate(id, value, n, (Formula::ImplementationDifference, self.source())))
     }
 
-    /// Returns the other over the reference, as a change.
+    /// Returns the other over the reference, as a ratio.
     pub(super) fn ratio(&self, writer: &mut Writer<'_>, contrast: &Contrast) -> Option<ClaimRef> {
+        let ratio = judged(Some(&contrast.compared))?.ratio;
         let id = self.name(&format!("{}/ratio", contrast.quantity.name()));
+        let format = Format::Fixed(decimals_for(ratio.ratio, 4).min(3));
+        let n = (ratio.n_blocks as u64, Some(ratio.interval));
+        let what = (Formula::ImplementationRatio, self.source());
+        Some(writer.estimate(id, (ratio.ratio, "ratio", format), n, what))
+    }
+
+    /// Returns the other over the reference, as a change in percent.
+    pub(super) fn change(&self, writer: &mut Writer<'_>, contrast: &Contrast) -> Option<ClaimRef> {
+        let id = self.name(&format!("{}/change", contrast.quantity.name()));
         change(writer, id, &contrast.compared, (Formula::ImplementationRatio, self.source()))
     }
 
@@ -98,7 +108,9 @@ pub(super) fn format(contrast: &Contrast) -> Format {
         estimate.as_ref().map_or(0.0, |estimate| estimate.summary.mean.abs())
     };
     let largest = mean(&contrast.reference).max(mean(&contrast.other));
-    Format::Fixed(decimals_for(largest, 4).min(3))
+    // Counts of a run have tenths in the mean, and no more.
+    let most = if contrast.quantity.unit().is_empty() { 1 } else { 3 };
+    Format::Fixed(decimals_for(largest, 4).min(most))
 }
 
 /// Returns how a quantity is defined, in words.

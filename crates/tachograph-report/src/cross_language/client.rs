@@ -20,8 +20,8 @@ pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
             .text(" on ")
             .code(&each.server)
             .text(
-                ": mean over blocks with interval, the difference, and the change within blocks with \
-                 its verdict.",
+                ": means over blocks (their intervals open with the numbers), the difference and the \
+                 ratio within blocks with intervals, and the verdict on the ratio.",
             )
             .then(writer.cache_note());
         table(writer, contest, each, (Influence::Client, caption));
@@ -76,7 +76,7 @@ pub(super) fn table(
             let reference = claims.mean(writer, contrast, true);
             let other = claims.mean(writer, contrast, false);
             let difference = claims.difference(writer, contrast);
-            let change = claims.ratio(writer, contrast);
+            let ratio = claims.ratio(writer, contrast);
             let head = text(quantity.title());
             let head = if quantity.unit().is_empty() {
                 head
@@ -86,15 +86,13 @@ pub(super) fn table(
             let verdict = standing::verdict(Some(&contrast.compared));
             vec![
                 head,
+                verdict,
                 cell(reference),
-                writer.bracket(reference),
                 cell(other),
-                writer.bracket(other),
                 cell(difference),
                 writer.bracket(difference),
-                cell(change),
-                writer.bracket(change),
-                verdict,
+                cell(ratio),
+                writer.bracket(ratio),
             ]
         })
         .collect();
@@ -102,15 +100,13 @@ pub(super) fn table(
         caption,
         columns: vec![
             (text("quantity"), Align::Left),
+            (text("verdict"), Align::Left),
             (Prose::new().code(claims.reference), Align::Right),
-            (text("interval"), Align::Right),
             (Prose::new().code(&each.other), Align::Right),
-            (text("interval"), Align::Right),
             (text("difference"), Align::Right),
             (text("interval"), Align::Right),
-            (text("change"), Align::Right),
+            (text("ratio"), Align::Right),
             (text("interval"), Align::Right),
-            (text("verdict"), Align::Left),
         ],
         rows,
     });

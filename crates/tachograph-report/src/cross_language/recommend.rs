@@ -84,7 +84,7 @@ fn one(writer: &mut Writer<'_>, contest: &Implementations, each: &Contest) -> Pr
     if Quantity::Metric(metric).influence() == Influence::Server {
         return line.text("the primary metric is decided by the server; choose another one.");
     }
-    let Some(change) = claims.ratio(writer, contrast) else { return line };
+    let Some(change) = claims.change(writer, contrast) else { return line };
     let quoted = Prose::new()
         .text(metric.title())
         .text(" ")
@@ -123,15 +123,15 @@ fn one(writer: &mut Writer<'_>, contest: &Implementations, each: &Contest) -> Pr
                 Some((contrast, verdict)) => {
                     let better =
                         if verdict == Verdict::Better { &*each.other } else { claims.reference };
-                    let change = claims.ratio(writer, contrast);
+                    let ratio = claims.ratio(writer, contrast);
                     let line = line
                         .text("; ")
                         .text(contrast.quantity.title())
                         .text(" does, in favour of ")
                         .code(better);
-                    match change {
-                        Some(change) => {
-                            line.text(" (").value(change).text(" ").interval(change).text(").")
+                    match ratio {
+                        Some(ratio) => {
+                            line.text(" (ratio ").value(ratio).text(" ").interval(ratio).text(").")
                         }
                         None => line.text("."),
                     }

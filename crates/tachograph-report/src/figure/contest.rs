@@ -28,39 +28,37 @@ pub(crate) fn draw(
     if shown.is_empty() {
         return None;
     }
-    // Decades, so that twice as much and half as much lie equally far from one.
-    let place = |ratio: f64| ratio.log10();
     let margin = analysis.rule.margin;
-    let band = [place(margin.ratio_low()), place(margin.ratio_high())];
+    let band = [margin.ratio_low(), margin.ratio_high()];
     let mut values = vec![band[0], band[1]];
-    values.extend(shown.iter().map(|(_, judged)| place(judged.ratio.ratio)));
+    values.extend(shown.iter().map(|(_, judged)| judged.ratio.ratio));
     // Wide intervals of very few blocks are cut at the frame.
-    let widest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let widest = values.iter().fold(0.0_f64, |most, value| most.max(value.ln().abs()));
     for (_, judged) in &shown {
         for end in [judged.ratio.interval.low, judged.ratio.interval.high] {
-            if place(end).abs() < 2.0 * widest {
-                values.push(place(end));
+            if end.ln().abs() < 2.0 * widest {
+                values.push(end);
             }
         }
     }
     let left = label_width(shown.iter().map(|(quantity, _)| quantity.title()));
     let (top, bottom) = (10.0, 10.0 + ROW * shown.len() as f64);
-    let scale = Scale::linear(values.iter().copied(), left, WIDTH - 16.0);
-    let clamp = |value: f64| scale.place(value).clamp(left, WIDTH - 16.0);
+    let scale = Scale::fitting(values.iter().copied(), left, WIDTH - 16.0);
     let mut svg = Svg::new(WIDTH, bottom + 44.0);
     let (low, high) = (scale.place(band[0]), scale.place(band[1]));
     svg.rect("margin", (low, top), (high - low, bottom - top));
-    let title = format!("decades: log10 of {} over {}", each.other, contest.reference());
+    let kind = if scale.is_logarithmic() { " (logarithmic)" } else { "" };
+    let title = format!("{} over {}{kind}", each.other, contest.reference());
     bottom_axis(&mut svg, &scale, (top, bottom), &title);
-    svg.line("zero", (scale.place(0.0), top), (scale.place(0.0), bottom));
+    svg.line("zero", (scale.place(1.0), top), (scale.place(1.0), bottom));
     for (index, (quantity, judged)) in shown.iter().enumerate() {
         let y = top + ROW * (index as f64 + 0.5);
         svg.text("end", (left - 12.0, y + 4.0), &super::label(quantity.title()));
         let verdict = verdict_name(judged.verdict);
         let interval = &judged.ratio.interval;
-        let ends = (clamp(place(interval.low)), clamp(place(interval.high)));
+        let ends = (scale.place(interval.low), scale.place(interval.high));
         svg.line(&format!("{verdict} thick"), (ends.0, y), (ends.1, y));
-        svg.circle(verdict, (scale.place(place(judged.ratio.ratio)), y), 4.2);
+        svg.circle(verdict, (scale.place(judged.ratio.ratio), y), 4.2);
     }
     let words: Vec<String> = shown
         .iter()
