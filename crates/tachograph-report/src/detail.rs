@@ -8,6 +8,7 @@
 
 mod choice;
 mod comparisons;
+mod contest;
 mod estimates;
 mod factors;
 mod order;
@@ -126,6 +127,13 @@ impl Detail {
                 section(analysis, inputs)
             })
             .collect();
+        if let Some(contest) = &analysis.contest {
+            sections.push(Section {
+                metric: None,
+                title: "Implementations".to_owned(),
+                sheets: contest::sheets(analysis, contest),
+            });
+        }
         if let Some(concurrency) = &analysis.concurrency {
             let together = Section {
                 metric: None,

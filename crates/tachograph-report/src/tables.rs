@@ -91,6 +91,7 @@ fn calls_table<'a>(rows: &[Row<'a>]) -> Table<'a> {
         ("status", text(rows, |(.., call)| Some(Cow::Borrowed(call.status.name())))),
         ("error", text(rows, |(.., call)| Some(Cow::Borrowed(call.error.as_deref()?)))),
         ("cold", bool(rows, |(.., call)| call.cold)),
+        ("planned_ns", integer(rows, |(.., call)| call.planned().map(|planned| planned.0))),
         ("sent_ns", integer(rows, |(.., call)| call.sent().map(|sent| sent.0))),
         ("end_ns", integer(rows, |(.., call)| Some(call.end.0))),
         ("connect_ms", float(rows, |(.., call)| call.connect_ms())),
@@ -139,6 +140,8 @@ fn agents_table<'a>(rows: &[(&'a RunFacts, &'a AgentFacts)]) -> Table<'a> {
         ("user_cpu_ms", float(rows, |(_, agent)| Some(used(agent)?.user_cpu_ns.as_millis()))),
         ("system_cpu_ms", float(rows, |(_, agent)| Some(used(agent)?.system_cpu_ns.as_millis()))),
         ("peak_rss_bytes", integer(rows, |(_, agent)| Some(used(agent)?.peak_rss_bytes))),
+        ("threads", integer(rows, |(_, agent)| Some(u64::from(used(agent)?.threads_seen?)))),
+        ("own_calls", integer(rows, |(_, agent)| Some(agent.own_calls.as_ref()?.len() as u64))),
     ];
     named("agents", columns)
 }

@@ -14,7 +14,9 @@ use tachograph_model::event::Event;
 use tachograph_model::plan::Plan;
 use tachograph_model::run::Run;
 use tachograph_model::study::StudyHead;
-use tachograph_report::{Difference, Rendered, RunFacts, Status, analyse, distil, render, verify};
+use tachograph_report::{
+    Detail, Difference, Rendered, RunFacts, Status, analyse, distil, render, verify,
+};
 
 use claims_of::Claims;
 use contest::{BACK_MS, Breach, ON_THE_WAY_MS, TOKENS, TWO, Traits};
@@ -397,6 +399,23 @@ fn a_metric_of_the_server_supports_no_claim_about_a_client() {
     let text = derive(&plan, &traits).2.report_md;
     assert!(text.contains("is decided by the server: it can say nothing about"));
     assert!(text.contains("choose another one"));
+}
+
+#[test]
+fn everything_is_listed_in_tables() {
+    let plan = contest::plan(4, TWO, "");
+    let change = |traits: Traits| Traits { rss_mb: 16.0, ..traits };
+    let (head, facts, _) = derive(&plan, &both(change));
+    let analysis = analyse(&head, &facts);
+    let csv = Detail::of(&head, &facts, &analysis, &[]).csv();
+    let row = |file: &str, with: &str| -> String {
+        let lines = csv[file].lines();
+        lines.filter(|line| line.contains(with)).map(str::to_owned).collect::<String>()
+    };
+    assert!(row("implementations.csv", "peak_rss").contains("worse"));
+    assert!(row("implementations.csv", "server_decode_rate").contains("server"));
+    assert!(row("implementation_cells.csv", "baseline_default").contains("equivalent"));
+    assert!(row("parity.csv", "python").contains("python,live,4,8,8,0"));
 }
 
 #[test]
