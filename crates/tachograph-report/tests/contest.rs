@@ -9,11 +9,16 @@ mod contest;
 #[path = "support/fake.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod fake;
+#[path = "support/together.rs"]
+#[expect(dead_code, reason = "the other tests use the rest")]
+mod together;
 
-use tachograph_model::event::Event;
+use tachograph_model::event::{Event, ProcessResources};
 use tachograph_model::plan::Plan;
+use tachograph_model::plan::parse::parse;
 use tachograph_model::run::Run;
 use tachograph_model::study::StudyHead;
+use tachograph_model::units::DurationNs;
 use tachograph_report::{
     Detail, Difference, Rendered, RunFacts, Status, analyse, distil, render, verify,
 };
@@ -93,6 +98,11 @@ fn stated_costs_come_out_as_they_went_in() {
     ] {
         claims.assert(&name(&format!("{quantity}/difference")), difference);
     }
+    // Before the request, its way to the instrument, and after the answer.
+    claims.assert(
+        &name("overhead_per_call/mean/native"),
+        0.5 + ON_THE_WAY_MS + 0.01 * n_tokens / 2.0,
+    );
     claims.assert(&name("run_wall/difference"), (30.0 + 4.0 + 5.0 * n_tokens) / 1e3);
     claims.assert(&name("peak_rss/ratio"), 58.0 / 8.0);
     claims.assert(&name("cpu_per_token/ratio"), 10.0);
@@ -231,8 +241,11 @@ fn what_an_agent_leaves_out_or_dates_outside_its_life_is_flagged() {
     };
     run.events.retain(|recorded| recorded.source != "python" || !is_second(&recorded.event));
     let facts: Vec<RunFacts> = evidence.iter().map(|run| distil(run, &plan)).collect();
-    let text = render(&analyse(&head, &facts)).report_md;
+    let rendered = render(&analyse(&head, &facts));
+    let text = &rendered.report_md;
     assert!(text.contains("another number of calls than the instrument saw"), "{name}");
+    let excess = "contest/live/python/own_ttft_excess/difference";
+    assert!(!Claims::of(&rendered).0.contains_key(excess), "one of two blocks is left");
 
     let (head, mut evidence) = contest::study(&plan, &both(|traits| traits));
     for recorded in &mut evidence[0].events {
@@ -399,6 +412,67 @@ fn a_metric_of_the_server_supports_no_claim_about_a_client() {
     let text = derive(&plan, &traits).2.report_md;
     assert!(text.contains("is decided by the server: it can say nothing about"));
     assert!(text.contains("choose another one"));
+}
+
+#[test]
+fn capacity_is_that_of_the_runs_at_once() {
+    let rest = "instrument = 'agents'\n[implementations]\nagents = ['native', 'python']\n\
+         [[phases]]\nname = 'native-only'\n[[phases.matrices]]\nscenarios = ['chimera-homo']\n\
+         agents = ['native']\ncounts = [4]\ntopologies = ['shared']\n\
+         [[phases]]\nname = 'hybrid'\n[[phases.matrices]]\nscenarios = ['mixed']\n\
+         agents = ['native', 'python']\ntopologies = ['shared']\n";
+    let plan = contest_and_phases(rest);
+    let machine = together::Machine {
+        group: &|_| (0, together::Capacity::Slowdown(0.5)),
+        work: &|_, _| [together::Work { prompt_s: 0.25, output_s: 0.75, tokens: 40 }; 2],
+        ..together::Machine::default()
+    };
+    let (head, mut evidence) = together::study(&plan, &machine);
+    for recorded in evidence.iter_mut().flat_map(|run| &mut run.events) {
+        if let Event::ProcessExited(exited) = &mut recorded.event {
+            let peak = if exited.agent.starts_with("python") { 400_000_000 } else { 100_000_000 };
+            exited.resources = Some(resources(peak));
+        }
+        // The made-up requests name their agents.
+        if let Event::CallSent(sent) = &mut recorded.event {
+            sent.request = sent.request.replace("python", "native");
+        }
+    }
+    let facts: Vec<RunFacts> = evidence.iter().map(|run| distil(run, &plan)).collect();
+    let rendered = render(&analyse(&head, &facts));
+    let claims = Claims::of(&rendered);
+    // Two calls of one second, each two and a half times as long among four.
+    let name = |what: &str| format!("capacity/native-only_chimera-homo_shared_x4/{what}");
+    claims.assert(&name("rate"), 4.0 * 60.0 / 5.0);
+    claims.assert(&name("memory"), 0.4);
+    claims.assert(&name("rate_per_gb"), 4.0 * 60.0 / 5.0 / 0.4);
+    claims.assert(&name("efficiency"), 0.4);
+    claims.assert("capacity/hybrid_mixed_shared/memory", 0.5);
+    claims.assert("capacity/hybrid_mixed_shared/agents/python", 1.0);
+    claims.assert("contest/main/python/run_wall/ratio", 1.0);
+    assert_eq!(faults(&head, &facts, &rendered), []);
+}
+
+fn contest_and_phases(rest: &str) -> Plan {
+    let text = "schema = 'tachograph-plan/1'\nname = 'both'\nseed = 5\nblocks = 3\n\
+         [[servers]]\nname = 'main'\nmodel = 'm'\nurl = 'http://127.0.0.1:9001'\n\
+         [[topologies]]\nname = 'shared'\nservers = ['main']\n\
+         [[agents]]\nname = 'native'\nserver = 'main'\n\
+         [[agents]]\nname = 'python'\nserver = 'main'\nimplementation = 'python-httpx'\n";
+    let (instrument, tables) = rest.split_once('\n').unwrap();
+    let text = text.replace("blocks = 3\n", &format!("blocks = 3\n{instrument}\n"));
+    parse(&(text + tables)).unwrap_or_else(|error| panic!("{error:?}")).plan
+}
+
+fn resources(peak_rss_bytes: u64) -> ProcessResources {
+    ProcessResources {
+        user_cpu_ns: DurationNs(6_000_000),
+        system_cpu_ns: DurationNs(2_000_000),
+        peak_rss_bytes,
+        voluntary_switches: 100,
+        involuntary_switches: 5,
+        threads_seen: None,
+    }
 }
 
 #[test]
