@@ -444,6 +444,7 @@ fn capacity_is_that_of_the_runs_at_once() {
     // Two calls of one second, each two and a half times as long among four.
     let name = |what: &str| format!("capacity/native-only_chimera-homo_shared_x4/{what}");
     claims.assert(&name("rate"), 4.0 * 60.0 / 5.0);
+    claims.assert(&name("agents/native"), 4.0);
     claims.assert(&name("memory"), 0.4);
     claims.assert(&name("rate_per_gb"), 4.0 * 60.0 / 5.0 / 0.4);
     claims.assert(&name("efficiency"), 0.4);
