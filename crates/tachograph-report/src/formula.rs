@@ -140,6 +140,7 @@ pub(crate) enum Formula {
     CapacityRate,
     CapacityMemory,
     CapacityPerGb,
+    CapacityRatio,
 }
 
 impl Formula {
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_glossary_is_complete_and_its_names_differ() {
-        let last = Formula::CapacityPerGb as usize;
+        let last = Formula::CapacityRatio as usize;
         let formulas: BTreeSet<Formula> = Formula::all().collect();
         assert_eq!(formulas.len(), last + 1, "every variant has an entry");
         let names: BTreeSet<&str> = Formula::all().map(Formula::name).collect();

@@ -420,7 +420,7 @@ fn capacity_is_that_of_the_runs_at_once() {
          [[phases]]\nname = 'native-only'\n[[phases.matrices]]\nscenarios = ['chimera-homo']\n\
          agents = ['native']\ncounts = [4]\ntopologies = ['shared']\n\
          [[phases]]\nname = 'hybrid'\n[[phases.matrices]]\nscenarios = ['mixed']\n\
-         agents = ['native', 'python']\ntopologies = ['shared']\n";
+         agents = ['native', 'native', 'native', 'python']\ntopologies = ['shared']\n";
     let plan = contest_and_phases(rest);
     let machine = together::Machine {
         group: &|_| (0, together::Capacity::Slowdown(0.5)),
@@ -448,8 +448,10 @@ fn capacity_is_that_of_the_runs_at_once() {
     claims.assert(&name("memory"), 0.4);
     claims.assert(&name("rate_per_gb"), 4.0 * 60.0 / 5.0 / 0.4);
     claims.assert(&name("efficiency"), 0.4);
-    claims.assert("capacity/hybrid_mixed_shared/memory", 0.5);
-    claims.assert("capacity/hybrid_mixed_shared/agents/python", 1.0);
+    claims.assert("capacity/hybrid_mixed_shared_x4/memory", 0.7);
+    claims.assert("capacity/hybrid_mixed_shared_x4/agents/native", 3.0);
+    claims.assert("capacity/hybrid_mixed_shared_x4/agents/python", 1.0);
+    claims.assert("capacity/hybrid_mixed_shared_x4/ratio", 0.4 / 0.7);
     claims.assert("contest/main/python/run_wall/ratio", 1.0);
     assert_eq!(faults(&head, &facts, &rendered), []);
 }

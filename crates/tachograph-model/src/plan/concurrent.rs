@@ -133,7 +133,8 @@ pub struct Matrix {
     /// Topologies by name; none means that each agent talks to its own `server`.
     #[serde(default)]
     pub topologies: Vec<String>,
-    /// Agents by name, in this order; none means all of the plan.
+    /// Agents by name, in this order, each as often as it is named; none means all of the
+    /// plan.
     #[serde(default)]
     pub agents: Vec<String>,
     /// How many agents run at once, taken in turn from `agents`; none means each

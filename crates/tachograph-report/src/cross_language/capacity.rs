@@ -1,12 +1,13 @@
 //! How many agents fit, and what mixed deployments do: measured, not divided.
 
 use crate::analysis::configuration::Estimate;
-use crate::analysis::with_solo;
+use crate::analysis::{MEASURED_RUNS, judged, with_solo};
 use crate::claim::{ClaimRef, Format, Source, decimals_for};
 use crate::document::{Align, Prose, Table, cell, code, text};
 use crate::formula::Formula;
 use crate::implementations::Implementations;
 use crate::implementations::capacity::Capacity;
+use crate::sections::standing;
 use crate::writer::Writer;
 
 pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
@@ -26,17 +27,19 @@ pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
     let rows = contest.capacity.iter().map(|each| row(writer, each)).collect();
     writer.table(Table {
         caption: text(
-            "Workflows per minute, memory of all agents in GB, the one over the other, the true \
-             efficiency against each agent alone, and contention.",
+            "Workflows per minute, memory of all agents in GB, the one over the other, the change of \
+             that against the first row of as many agents on the same topology with its verdict (Holm \
+             over all rows), the true efficiency against each agent alone, and contention.",
         ),
         columns: vec![
             (text("configuration"), Align::Left),
             (text("agents"), Align::Left),
             (text("per minute"), Align::Right),
-            (text("interval"), Align::Right),
             (text("GB"), Align::Right),
             (text("per minute and GB"), Align::Right),
+            (text("ratio"), Align::Right),
             (text("interval"), Align::Right),
+            (text("verdict"), Align::Left),
             (text("true efficiency"), Align::Right),
             (text("contention"), Align::Left),
         ],
@@ -74,6 +77,25 @@ fn row(writer: &mut Writer<'_>, each: &Capacity) -> Vec<Prose> {
         let what = (Formula::TrueEfficiency, source());
         Some(writer.estimate(format!("capacity/{id}/efficiency"), value, n, what))
     });
+    let (ratio, verdict) = match &each.against {
+        None => (None, text("(first)")),
+        Some((_, compared)) => {
+            let ratio = judged(Some(compared)).map(|found| {
+                let ratio = found.ratio;
+                let format = Format::Fixed(decimals_for(ratio.ratio, 4).min(3));
+                let n = (ratio.n_blocks as u64, Some(ratio.interval));
+                let source = Source::Runs(MEASURED_RUNS.to_owned());
+                let what = (Formula::CapacityRatio, source);
+                writer.estimate(
+                    format!("capacity/{id}/ratio"),
+                    (ratio.ratio, "ratio", format),
+                    n,
+                    what,
+                )
+            });
+            (ratio, standing::verdict(Some(compared)))
+        }
+    };
     let agents = each.composition.iter().map(|(agent, n)| {
         let n = writer.count(format!("capacity/{id}/agents/{agent}"), *n, Source::Plan);
         Prose::new().value(n).text(" × ").code(agent)
@@ -83,10 +105,11 @@ fn row(writer: &mut Writer<'_>, each: &Capacity) -> Vec<Prose> {
         code(&id),
         crate::document::separated(" + ", agents),
         cell(rate),
-        writer.bracket(rate),
         cell(memory),
         cell(per_gb),
-        writer.bracket(per_gb),
+        cell(ratio),
+        writer.bracket(ratio),
+        verdict,
         cell(efficiency),
         together.map_or_else(|| text("–"), |together| text(together.contention.name())),
     ]

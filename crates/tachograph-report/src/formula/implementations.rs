@@ -4,7 +4,7 @@ use super::Formula;
 
 /// Each formula with its name in `claims.json` and its words, in the order of the
 /// glossary.
-pub(super) const IMPLEMENTATIONS: [(Formula, &str, &str); 12] = [
+pub(super) const IMPLEMENTATIONS: [(Formula, &str, &str); 13] = [
     (
         Formula::ImplementationMean,
         "implementation-mean",
@@ -78,5 +78,12 @@ pub(super) const IMPLEMENTATIONS: [(Formula, &str, &str); 12] = [
         "capacity-per-gb",
         "Workflows finished per minute divided by the peak memory of all agents of the same run; \
          mean over runs, t interval.",
+    ),
+    (
+        Formula::CapacityRatio,
+        "capacity-ratio",
+        "Workflows per minute and GB of the deployment over those of the first deployment with as \
+         many agents on the same topology, within blocks; p-value adjusted after Holm over all \
+         deployments.",
     ),
 ];

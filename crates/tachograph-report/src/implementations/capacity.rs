@@ -2,19 +2,22 @@
 //!
 //! Owns: finished workflows per minute, the memory that all agents of a run need, and
 //! the one over the other: measured at the stated number of agents, never divided from
-//! what one agent needs.
+//! what one agent needs. Deployments of equally many agents on one topology are held
+//! against the first of them; all such comparisons are a family (Holm).
 
 use std::collections::BTreeMap;
 
 use tachograph_model::run::Configuration;
+use tachograph_stats::{DecisionRule, Direction};
 
 use super::Material;
+use crate::analysis::comparison::{self, Compared};
 use crate::analysis::configuration::Estimate;
 use crate::concurrency::Concurrency;
 use crate::concurrency::observe::Observed;
 use crate::facts::RunFacts;
 
-/// One concurrent configuration.
+/// One deployment: a concurrent configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Capacity {
     /// Its position in the plan.
@@ -27,35 +30,71 @@ pub(crate) struct Capacity {
     pub(crate) memory_gb: Option<Estimate>,
     /// The one over the other, run by run.
     pub(crate) rate_per_gb: Option<Estimate>,
+    /// The deployment that it is held against, by its position among them, and what came
+    /// of it: workflows per minute and GB, more is better. Absent for the first.
+    pub(crate) against: Option<(usize, Compared)>,
+}
+
+/// What one complete run of a deployment did.
+struct Done {
+    rate: f64,
+    memory_gb: Option<f64>,
 }
 
 /// Returns the capacity of every concurrent configuration.
 pub(crate) fn all(material: &Material<'_>, concurrency: &Concurrency) -> Vec<Capacity> {
-    let concurrent = concurrency.together.iter().map(|each| each.configuration);
-    concurrent.map(|at| one(material, concurrency, at)).collect()
+    let positions: Vec<usize> =
+        concurrency.together.iter().map(|each| each.configuration).collect();
+    let runs: Vec<BTreeMap<u32, Done>> =
+        positions.iter().map(|&at| by_block(material, concurrency, at)).collect();
+    let mut all: Vec<Capacity> =
+        positions.iter().zip(&runs).map(|(&at, runs)| one(material, at, runs)).collect();
+    let alike = |at: usize| {
+        let planned = &material.planned[positions[at]];
+        let together = planned.together.as_ref()?;
+        Some((&together.topology, &together.levels, planned.placements.len()))
+    };
+    let pairs: Vec<(usize, usize)> = (0..all.len())
+        .filter_map(|at| Some((at, (0..at).find(|&first| alike(first) == alike(at))?)))
+        .collect();
+    let per_gb = |at: usize| -> BTreeMap<u32, f64> {
+        let own = runs[at].iter();
+        own.filter_map(|(block, done)| Some((*block, done.rate / done.memory_gb?))).collect()
+    };
+    let rule = DecisionRule { direction: Direction::HigherIsBetter, ..*material.rule };
+    let members = pairs.iter().map(|&(at, first)| comparison::pairs(&per_gb(at), &per_gb(first)));
+    for ((at, first), compared) in pairs.iter().zip(comparison::family(members.collect(), &rule)) {
+        all[*at].against = Some((*first, compared));
+    }
+    all
 }
 
-fn one(material: &Material<'_>, concurrency: &Concurrency, at: usize) -> Capacity {
-    let runs: Vec<(&Observed, &RunFacts)> = concurrency
-        .observed
-        .iter()
-        .filter(|run| run.configuration == at)
-        .filter_map(|run| {
-            let facts = material.facts.iter().find(|facts| facts.id == run.run)?;
-            Some((run, *facts))
-        })
-        .collect();
-    let rate = |(run, _): &(&Observed, &RunFacts)| run.n_agents() as f64 * 60.0 / run.makespan_s;
-    let mean = |value: &dyn Fn(&(&Observed, &RunFacts)) -> Option<f64>| {
-        let values: Option<Vec<f64>> = runs.iter().map(value).collect();
+fn by_block(
+    material: &Material<'_>,
+    concurrency: &Concurrency,
+    configuration: usize,
+) -> BTreeMap<u32, Done> {
+    let own = concurrency.observed.iter().filter(|run| run.configuration == configuration);
+    let done = |run: &Observed| {
+        let facts = material.facts.iter().find(|facts| facts.id == run.run)?;
+        let rate = run.n_agents() as f64 * 60.0 / run.makespan_s;
+        Some((run.run.block, Done { rate, memory_gb: memory_gb(facts) }))
+    };
+    own.filter_map(done).collect()
+}
+
+fn one(material: &Material<'_>, at: usize, runs: &BTreeMap<u32, Done>) -> Capacity {
+    let mean = |value: &dyn Fn(&Done) -> Option<f64>| {
+        let values: Option<Vec<f64>> = runs.values().map(value).collect();
         Estimate::of(values?, material.rule.confidence)
     };
     Capacity {
         configuration: at,
         composition: composition(&material.planned[at]),
-        rate: mean(&|run| Some(rate(run))),
-        memory_gb: mean(&|(_, facts)| memory_gb(facts)),
-        rate_per_gb: mean(&|run| Some(rate(run) / memory_gb(run.1)?)),
+        rate: mean(&|done| Some(done.rate)),
+        memory_gb: mean(&|done| done.memory_gb),
+        rate_per_gb: mean(&|done| Some(done.rate / done.memory_gb?)),
+        against: None,
     }
 }
 

@@ -143,10 +143,7 @@ fn lists(
         }
     }
     let names = |field: &str, names: &[String], known: Vec<&str>, what: &str| {
-        for (at, name) in names.iter().enumerate() {
-            if names[..at].contains(name) {
-                return twice(field, name);
-            }
+        for name in names {
             if !known.contains(&&**name) {
                 let hint = nearest(name, known.iter().copied())
                     .map_or_else(|| known.join(", "), str::to_owned);
@@ -158,6 +155,11 @@ fn lists(
     };
     let topologies = plan.topologies.iter().map(|each| &*each.name).collect();
     names("topologies", &matrix.topologies, topologies, "topology")?;
+    for (at, name) in matrix.topologies.iter().enumerate() {
+        if matrix.topologies[..at].contains(name) {
+            return twice("topologies", name);
+        }
+    }
     let agents = plan.agents.iter().map(|each| &*each.name).collect();
     names("agents", &matrix.agents, agents, "agent")?;
     for (at, count) in matrix.counts.iter().enumerate() {
