@@ -25,17 +25,17 @@
 mod answer;
 mod driver;
 mod endpoint;
-mod exchange;
+pub(crate) mod exchange;
 mod fetch;
 mod frames;
-mod http;
+pub(crate) mod http;
 mod ollama;
 mod openai;
 pub mod request;
 mod stop;
 #[cfg(feature = "tls")]
 mod tls;
-mod trace;
+pub(crate) mod trace;
 mod transport;
 
 pub use driver::{Driver, DriverError};

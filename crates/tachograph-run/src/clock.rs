@@ -71,6 +71,10 @@ fn rfc3339(realtime_ns: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z")
 }
 
+/// How far a kernel stamp may lie after the user's, since the offset between their
+/// clocks is known no better.
+const STAMP_TOLERANCE: DurationNs = DurationNs(20_000);
+
 /// The distance from the monotonic to the real-time clock, as one sample saw it.
 ///
 /// Both clocks are slewed alike, so the distance changes only when the real-time
@@ -112,6 +116,20 @@ impl RealtimeOffset {
         u64::try_from(monotonic).ok().map(InstantNs)
     }
 
+    /// Returns a kernel's receive stamp as a monotonic instant, if it can be true: not
+    /// before `not_before`, and not after `user`, when the read had returned. Others come
+    /// from a step of the real-time clock.
+    pub(crate) fn receive_stamp(
+        self,
+        realtime_ns: u64,
+        user: InstantNs,
+        not_before: Option<InstantNs>,
+    ) -> Option<InstantNs> {
+        let kernel = self.to_monotonic(realtime_ns)?;
+        let is_after = not_before.is_none_or(|limit| kernel.after(STAMP_TOLERANCE) >= limit);
+        (is_after && kernel <= user.after(STAMP_TOLERANCE)).then(|| kernel.min(user))
+    }
+
     /// Returns how far the real-time clock was stepped between two samples.
     pub fn step_ns(self, later: Self) -> i128 {
         later.realtime_minus_monotonic_ns - self.realtime_minus_monotonic_ns
@@ -145,6 +163,17 @@ mod tests {
         assert_eq!(offset.step_ns(later), 700);
         let broken = ClockSample { realtime_ns: "soon".to_owned(), ..sample(0, 0) };
         assert!(RealtimeOffset::of(&broken).unwrap_err().to_string().contains("\"soon\""));
+    }
+
+    #[test]
+    fn stamps_after_a_step_of_the_clock_are_left_out() {
+        let offset = RealtimeOffset { realtime_minus_monotonic_ns: 0 };
+        let (sent, user) = (Some(InstantNs(1_000_000)), InstantNs(2_000_000));
+        let stamp = |realtime| offset.receive_stamp(realtime, user, sent);
+        assert_eq!(stamp(1_500_000), Some(InstantNs(1_500_000)));
+        assert_eq!(stamp(2_000_300), Some(user), "within tolerance");
+        assert_eq!(stamp(2_100_000), None);
+        assert_eq!(stamp(900_000), None);
     }
 
     #[test]

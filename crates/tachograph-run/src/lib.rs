@@ -11,4 +11,5 @@ pub mod sensors;
 pub mod server;
 pub mod shim;
 mod sys;
+pub mod tap;
 pub mod worker;

@@ -245,6 +245,10 @@ pub(crate) enum Interest {
     Read,
     /// Room to write, or something to read.
     ReadWrite,
+    /// Room to write.
+    Write,
+    /// Nothing but the end of the connection.
+    Nothing,
 }
 
 /// A socket is ready.
@@ -300,6 +304,8 @@ mod epoll {
             let wanted = match interest {
                 Interest::Read => libc::EPOLLIN | libc::EPOLLRDHUP,
                 Interest::ReadWrite => libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLOUT,
+                Interest::Write => libc::EPOLLOUT,
+                Interest::Nothing => 0,
             };
             let mut event = libc::epoll_event { events: wanted.cast_unsigned(), u64: token };
             // SAFETY: `event` is live during the call.
@@ -461,6 +467,8 @@ mod portable {
                     let events = match interest {
                         Interest::Read => libc::POLLIN,
                         Interest::ReadWrite => libc::POLLIN | libc::POLLOUT,
+                        Interest::Write => libc::POLLOUT,
+                        Interest::Nothing => 0,
                     };
                     libc::pollfd { fd: *fd, events, revents: 0 }
                 })

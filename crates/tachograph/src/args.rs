@@ -7,8 +7,10 @@
 #![expect(clippy::doc_markdown, reason = "doc comments are help texts, shown as they are")]
 
 mod gate;
+mod proxy;
 
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
+pub(crate) use proxy::TapArgs;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Power(PowerArgs),
     /// Serve a model on Ollama's and OpenAI's routes
     Serve(ServeArgs),
+    /// Stand between an agent and its server, and measure its calls from outside
+    Tap(TapArgs),
     /// Print the JSON schema of plans, for editors
     Schema,
     /// Print completions for a shell

@@ -16,4 +16,5 @@ pub(crate) mod quickstart;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod tap;
 pub(crate) mod verify;

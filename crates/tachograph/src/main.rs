@@ -69,6 +69,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Baseline(args) => commands::baseline::execute(&args),
         Command::Power(args) => commands::power::execute(&args),
         Command::Serve(args) => commands::serve::execute(&args),
+        Command::Tap(args) => commands::tap::execute(&args),
         Command::Schema => {
             terminal::out(format!("{:#}", tachograph_model::plan::Plan::json_schema()));
             Ok(Exit::Done)

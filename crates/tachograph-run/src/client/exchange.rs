@@ -17,6 +17,9 @@ use super::{ollama, openai};
 /// The most that is read of the body of an error.
 const ERROR_BODY_BYTES_MAX: usize = 64 * 1_024;
 
+/// The most that is read of an answer that is one document.
+const DOCUMENT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+
 /// What a read led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
@@ -60,6 +63,8 @@ pub(crate) struct Exchange {
     n_reads: u32,
     chunks: Chunks,
     summary: Summary,
+    /// Whether one document is an answer, too: the client that asked chose it.
+    takes_documents: bool,
 }
 
 impl Exchange {
@@ -79,7 +84,13 @@ impl Exchange {
             n_reads: 0,
             chunks: Chunks::default(),
             summary: Summary::default(),
+            takes_documents: false,
         }
+    }
+
+    /// Takes one document in the place of a stream as an answer.
+    pub(crate) fn with_documents(self) -> Self {
+        Self { takes_documents: true, ..self }
     }
 
     /// Returns when the first byte of the body had come.
@@ -104,26 +115,47 @@ impl Exchange {
         user: InstantNs,
         kernel: Option<InstantNs>,
     ) -> Progress {
-        let stamp = Stamp { read: self.n_reads, user, kernel };
-        self.n_reads = self.n_reads.saturating_add(1);
-        self.last_read = Some(stamp);
+        let stamp = self.next_read(user, kernel);
         loop {
             match self.answer.next(&mut input) {
                 Ok(None) => return Progress::Continues,
-                Ok(Some(Part::Head(head))) => self.begin_body(head, stamp),
-                Ok(Some(Part::Body(piece))) => self.take_body(piece, stamp),
-                Ok(Some(Part::End)) => {
-                    self.end_body(stamp);
-                    // Bytes after the answer belong to no request.
-                    let reusable = self.keeps_alive && input.is_empty();
-                    return Progress::Complete { reusable };
+                Ok(Some(part)) => {
+                    let is_end = matches!(part, Part::End);
+                    self.take(part, stamp);
+                    if is_end {
+                        // Bytes after the answer belong to no request.
+                        let reusable = self.keeps_alive && input.is_empty();
+                        return Progress::Complete { reusable };
+                    }
                 }
                 Err(error) => {
-                    self.problem(Problem::Malformed(error.to_string()));
+                    self.broken(&error);
                     return Progress::Broken;
                 }
             }
         }
+    }
+
+    /// Returns the stamp of a read that brings parts of the answer.
+    pub(crate) fn next_read(&mut self, user: InstantNs, kernel: Option<InstantNs>) -> Stamp {
+        let stamp = Stamp { read: self.n_reads, user, kernel };
+        self.n_reads = self.n_reads.saturating_add(1);
+        self.last_read = Some(stamp);
+        stamp
+    }
+
+    /// Takes a part of the answer.
+    pub(crate) fn take(&mut self, part: Part<'_>, stamp: Stamp) {
+        match part {
+            Part::Head(head) => self.begin_body(head, stamp),
+            Part::Body(piece) => self.take_body(piece, stamp),
+            Part::End => self.end_body(stamp),
+        }
+    }
+
+    /// Says that what came is not an answer.
+    pub(crate) fn broken(&mut self, error: &HttpError) {
+        self.problem(Problem::Malformed(error.to_string()));
     }
 
     /// Says that the peer closed the connection, at `at`.
@@ -164,7 +196,9 @@ impl Exchange {
         match &mut self.body {
             Body::Awaited | Body::Undecided => {}
             Body::Document(document) => {
-                let room = ERROR_BODY_BYTES_MAX - document.len();
+                let most =
+                    if self.takes_documents { DOCUMENT_BYTES_MAX } else { ERROR_BODY_BYTES_MAX };
+                let room = most - document.len();
                 document.extend_from_slice(&piece[..piece.len().min(room)]);
             }
             Body::Stream(splitter) => {
@@ -191,13 +225,20 @@ impl Exchange {
             }
             Body::Document(document) => {
                 let document = std::mem::take(document);
-                self.end_document(&document);
+                self.end_document(&document, stamp);
             }
         }
     }
 
-    fn end_document(&mut self, document: &[u8]) {
+    fn end_document(&mut self, document: &[u8], stamp: Stamp) {
         let status = self.status.unwrap_or(0);
+        if self.takes_documents && (200..300).contains(&status) && !has_error(document) {
+            let (summary, chunks) = (&mut self.summary, &mut self.chunks);
+            let mut record = Record { summary, chunks, stamp, n_bytes: document.len() };
+            openai::decode(document, &mut record);
+            self.summary.is_final = self.summary.problem.is_none();
+            return;
+        }
         let message = error_message(document);
         let problem = if (300..400).contains(&status) {
             Problem::Server(format!(

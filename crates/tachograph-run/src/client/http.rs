@@ -11,10 +11,10 @@
 //! RFC 9112, sections 6 (message body) and 7 (transfer codings).
 
 /// The most that a head or the trailers may take.
-const HEAD_BYTES_MAX: usize = 64 * 1_024;
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1_024;
 
 /// The most headers that an answer may have.
-const HEADERS_MAX: usize = 128;
+pub(crate) const HEADERS_MAX: usize = 128;
 
 /// The head of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Head {
     pub(crate) media_type: String,
     /// Whether the connection may carry another request afterwards.
     pub(crate) keeps_alive: bool,
+    /// How the body is compressed, if it is.
+    pub(crate) encoding: Option<String>,
     /// Names as sent and values, in order.
     pub(crate) headers: Vec<(String, String)>,
 }
@@ -83,7 +85,6 @@ pub(crate) enum HttpError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Head,
     Length { left: u64 },
     UntilClose,
     ChunkSize { size: u64, n_digits: u8 },
@@ -96,69 +97,122 @@ enum State {
     Done,
 }
 
+/// A part of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// Some of its bytes.
+    Bytes(&'a [u8]),
+    /// It is complete.
+    End,
+}
+
+/// Finds a body's bytes, and its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Framing(State);
+
+impl Framing {
+    /// There is no body.
+    pub(crate) const NONE: Self = Self(State::Ending);
+    /// The body comes in chunks.
+    pub(crate) const CHUNKED: Self = Self(State::ChunkSize { size: 0, n_digits: 0 });
+    /// The body ends with the connection.
+    const UNTIL_CLOSE: Self = Self(State::UntilClose);
+
+    /// The body has so many bytes.
+    pub(crate) const fn length(left: u64) -> Self {
+        Self(State::Length { left })
+    }
+
+    /// Takes the next part from the front of `input`; `None` when it is used up.
+    ///
+    /// After [`Piece::End`], what is left in `input` does not belong to the body.
+    pub(crate) fn next<'a>(
+        &mut self,
+        input: &mut &'a [u8],
+    ) -> Result<Option<Piece<'a>>, HttpError> {
+        loop {
+            match self.0 {
+                State::Length { left: 0 } | State::Ending => {
+                    self.0 = State::Done;
+                    return Ok(Some(Piece::End));
+                }
+                State::Done => return Ok(None),
+                _ if input.is_empty() => return Ok(None),
+                State::Length { left } => {
+                    let body = take(input, left);
+                    self.0 = State::Length { left: left - body.len() as u64 };
+                    return Ok(Some(Piece::Bytes(body)));
+                }
+                State::UntilClose => return Ok(Some(Piece::Bytes(take(input, u64::MAX)))),
+                State::ChunkData { left } => {
+                    let body = take(input, left);
+                    self.0 = match left - body.len() as u64 {
+                        0 => State::ChunkDataEnd { seen_return: false },
+                        left => State::ChunkData { left },
+                    };
+                    return Ok(Some(Piece::Bytes(body)));
+                }
+                state => {
+                    let byte = input[0];
+                    *input = &input[1..];
+                    self.0 = frame(state, byte)?;
+                }
+            }
+        }
+    }
+
+    /// Says that the connection has ended; an error unless the body may end here.
+    fn connection_ended(&mut self) -> Result<(), HttpError> {
+        match self.0 {
+            State::Done => Ok(()),
+            State::UntilClose | State::Length { left: 0 } | State::Ending => {
+                self.0 = State::Done;
+                Ok(())
+            }
+            _ => Err(HttpError::Cut { inside: "body" }),
+        }
+    }
+}
+
 /// Reads one answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    state: State,
+    /// Absent until the head is complete.
+    framing: Option<Framing>,
     head: Vec<u8>,
     bodiless: bool,
+    any_encoding: bool,
 }
 
 impl Answer {
     /// Starts an answer; one to `HEAD` has no body.
     pub(crate) fn new(to_head_request: bool) -> Self {
-        Self { state: State::Head, head: Vec::new(), bodiless: to_head_request }
+        Self { framing: None, head: Vec::new(), bodiless: to_head_request, any_encoding: false }
+    }
+
+    /// Takes bodies in whatever encoding they have: somebody else asked for it.
+    pub(crate) fn in_any_encoding(self) -> Self {
+        Self { any_encoding: true, ..self }
     }
 
     /// Takes the next part from the front of `input`; `None` when it is used up.
     ///
     /// After [`Part::End`], what is left in `input` does not belong to the answer.
     pub(crate) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, HttpError> {
-        loop {
-            match self.state {
-                State::Head => match self.take_head(input)? {
-                    Some(head) => return Ok(Some(Part::Head(head))),
-                    None => return Ok(None),
-                },
-                State::Length { left: 0 } | State::Ending => {
-                    self.state = State::Done;
-                    return Ok(Some(Part::End));
-                }
-                State::Done => return Ok(None),
-                _ if input.is_empty() => return Ok(None),
-                State::Length { left } => {
-                    let body = take(input, left);
-                    self.state = State::Length { left: left - body.len() as u64 };
-                    return Ok(Some(Part::Body(body)));
-                }
-                State::UntilClose => return Ok(Some(Part::Body(take(input, u64::MAX)))),
-                State::ChunkData { left } => {
-                    let body = take(input, left);
-                    self.state = match left - body.len() as u64 {
-                        0 => State::ChunkDataEnd { seen_return: false },
-                        left => State::ChunkData { left },
-                    };
-                    return Ok(Some(Part::Body(body)));
-                }
-                state => {
-                    let byte = input[0];
-                    *input = &input[1..];
-                    self.state = frame(state, byte)?;
-                }
-            }
+        match &mut self.framing {
+            None => Ok(self.take_head(input)?.map(Part::Head)),
+            Some(framing) => Ok(framing.next(input)?.map(|piece| match piece {
+                Piece::Bytes(bytes) => Part::Body(bytes),
+                Piece::End => Part::End,
+            })),
         }
     }
 
     /// Says that the connection has ended; an error unless the answer may end here.
     pub(crate) fn connection_ended(&mut self) -> Result<(), HttpError> {
-        match self.state {
-            State::Done => Ok(()),
-            State::UntilClose | State::Length { left: 0 } | State::Ending => {
-                self.state = State::Done;
-                Ok(())
-            }
-            State::Head => Err(HttpError::Cut { inside: "head" }),
-            _ => Err(HttpError::Cut { inside: "body" }),
+        match &mut self.framing {
+            None => Err(HttpError::Cut { inside: "head" }),
+            Some(framing) => framing.connection_ended(),
         }
     }
 
@@ -184,10 +238,13 @@ impl Answer {
             let interpreted = interpret(&response, self.bodiless);
             *input = &input[head_len - before..];
             self.head.clear();
-            let (head, state) = interpreted?;
+            let (head, framing) = interpreted?;
+            if let Some(found) = head.encoding.clone().filter(|_| !self.any_encoding) {
+                return Err(HttpError::ContentEncoding { found });
+            }
             let interim = (100..200).contains(&head.status) && head.status != 101;
             if !interim {
-                self.state = state;
+                self.framing = Some(framing);
                 return Ok(Some(head));
             }
         }
@@ -259,16 +316,17 @@ fn frame(state: State, byte: u8) -> Result<State, HttpError> {
 fn interpret(
     response: &httparse::Response<'_, '_>,
     bodiless: bool,
-) -> Result<(Head, State), HttpError> {
+) -> Result<(Head, Framing), HttpError> {
     let status = response.code.unwrap_or(0);
     let mut head = Head {
         status,
         media_type: String::new(),
         // HTTP/1.0 closes unless it says otherwise.
         keeps_alive: response.version == Some(1),
+        encoding: None,
         headers: Vec::with_capacity(response.headers.len()),
     };
-    let mut state = State::UntilClose;
+    let mut framing = Framing::UNTIL_CLOSE;
     for header in response.headers.iter() {
         let value = String::from_utf8_lossy(header.value).trim().to_owned();
         head.headers.push((header.name.to_owned(), value.clone()));
@@ -288,31 +346,33 @@ fn interpret(
             if value != "chunked" {
                 return Err(HttpError::TransferCoding { found: value });
             }
-            state = State::ChunkSize { size: 0, n_digits: 0 };
+            framing = Framing::CHUNKED;
         } else if is("content-length") {
-            let left = value
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then(|| value.parse().ok())
-                .flatten();
-            match (left, state) {
-                // A transfer coding overrides a length (RFC 9112, section 6.3).
-                (Some(_), State::ChunkSize { .. }) => {}
-                (Some(left), State::UntilClose) => state = State::Length { left },
-                (Some(left), State::Length { left: other }) if left == other => {}
-                _ => return Err(HttpError::ContentLength { found: value }),
-            }
+            framing = with_length(framing, &value)?;
         } else if is("content-encoding") && value != "identity" && !value.is_empty() {
-            return Err(HttpError::ContentEncoding { found: value });
+            head.encoding = Some(value);
         }
     }
     if bodiless || matches!(status, 100..200 | 204 | 304) {
-        state = State::Ending;
+        framing = Framing::NONE;
     }
-    if state == State::UntilClose {
+    if framing == Framing::UNTIL_CLOSE {
         head.keeps_alive = false;
     }
-    Ok((head, state))
+    Ok((head, framing))
+}
+
+/// Takes a `Content-Length` beside what is known of the framing.
+pub(crate) fn with_length(framing: Framing, value: &str) -> Result<Framing, HttpError> {
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+    let left = is_number.then(|| value.parse().ok()).flatten();
+    match (left, framing.0) {
+        // A transfer coding overrides a length (RFC 9112, section 6.3).
+        (Some(_), State::ChunkSize { .. }) => Ok(framing),
+        (Some(left), State::UntilClose | State::Ending) => Ok(Framing::length(left)),
+        (Some(left), State::Length { left: other }) if left == other => Ok(framing),
+        _ => Err(HttpError::ContentLength { found: value.to_owned() }),
+    }
 }
 
 #[cfg(test)]

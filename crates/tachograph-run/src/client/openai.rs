@@ -1,6 +1,6 @@
 //! OpenAI's `/v1/chat/completions` and `/v1/completions`, and what llama.cpp adds.
 //!
-//! Owns: the meaning of one event's data.
+//! Owns: the meaning of one event's data, and of an answer that is one document.
 //!
 //! # Source
 //!
@@ -31,6 +31,9 @@ struct Data<'a> {
 struct Choice<'a> {
     #[serde(borrow, default)]
     delta: Option<Delta<'a>>,
+    /// In the place of `delta` where the answer is one document.
+    #[serde(borrow, default)]
+    message: Option<Delta<'a>>,
     #[serde(borrow, default)]
     text: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -99,7 +102,7 @@ pub(crate) fn decode(data: &[u8], record: &mut Record<'_>) {
     let mut n_chunks = 0;
     let mut finishes = false;
     for choice in event.choices.iter().flatten() {
-        let delta = choice.delta.as_ref();
+        let delta = choice.delta.as_ref().or(choice.message.as_ref());
         let of = |field: for<'d> fn(&'d Delta<'_>) -> Option<&'d str>| delta.and_then(field);
         let reasoning = of(|delta| {
             filled(delta.reasoning_content.as_ref()).or_else(|| filled(delta.reasoning.as_ref()))

@@ -17,10 +17,6 @@ use crate::sys::Interest;
 /// How long a finished answer may keep its connection open before it is closed.
 const END_GRACE: DurationNs = DurationNs::from_millis(1_000);
 
-/// How far a kernel stamp may lie after the user's, since the offset between their
-/// clocks is known no better.
-const STAMP_TOLERANCE: DurationNs = DurationNs(20_000);
-
 /// How far a call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -275,8 +271,7 @@ impl Connection {
                 Ok(Receipt::Bytes { n_bytes, realtime_ns, may_have_more }) => {
                     let user = clock::now();
                     let kernel = realtime_ns
-                        .and_then(|stamp| offset.to_monotonic(stamp))
-                        .and_then(|kernel| plausible(kernel, user, call.sent.sent_ns));
+                        .and_then(|stamp| offset.receive_stamp(stamp, user, call.sent.sent_ns));
                     match call.exchange.read(&buffer[..n_bytes], user, kernel) {
                         Progress::Continues if may_have_more => {}
                         Progress::Continues => return None,
@@ -305,26 +300,5 @@ impl Connection {
                 }
             }
         }
-    }
-}
-
-/// Returns a kernel stamp that can be true: not before the request was sent, and not
-/// after the read. Others come from a step of the real-time clock.
-fn plausible(kernel: InstantNs, user: InstantNs, sent: Option<InstantNs>) -> Option<InstantNs> {
-    let is_after_send = sent.is_none_or(|sent| kernel.after(STAMP_TOLERANCE) >= sent);
-    (is_after_send && kernel <= user.after(STAMP_TOLERANCE)).then(|| kernel.min(user))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stamps_after_a_step_of_the_clock_are_left_out() {
-        let (sent, user) = (Some(InstantNs(1_000_000)), InstantNs(2_000_000));
-        assert_eq!(plausible(InstantNs(1_500_000), user, sent), Some(InstantNs(1_500_000)));
-        assert_eq!(plausible(InstantNs(2_000_300), user, sent), Some(user), "within tolerance");
-        assert_eq!(plausible(InstantNs(2_100_000), user, sent), None);
-        assert_eq!(plausible(InstantNs(900_000), user, sent), None);
     }
 }

@@ -50,6 +50,7 @@ fn a_chunked_answer_with_everything_is_read() {
         status: 200,
         media_type: "text/event-stream".to_owned(),
         keeps_alive: true,
+        encoding: None,
         headers: vec![
             header("Content-Type", "Text/Event-Stream; charset=utf-8"),
             header("Transfer-Encoding", "chunked"),
