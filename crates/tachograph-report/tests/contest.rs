@@ -91,6 +91,7 @@ fn stated_costs_come_out_as_they_went_in() {
         ("overhead_per_token", (4.0 / n_tokens + 5.0) * 1e3),
         ("outside_calls", 30.0 + 4.0 + 5.0 * n_tokens),
         ("peak_rss", 50.0),
+        ("cpu", 72.0),
         ("user_cpu", 54.0),
         ("system_cpu", 18.0),
         ("threads", 3.0),
@@ -182,6 +183,43 @@ fn every_breach_of_parity_is_caught_shown_and_blocks_the_claims() {
         assert_eq!(status(&rendered, "contest/live/python/run_wall/mean/python"), "invalid");
         assert_eq!(faults(&head, &facts, &rendered), []);
     }
+}
+
+#[test]
+fn prompts_that_quote_other_answers_are_compared_apart_from_these() {
+    let plan = contest::plan(3, TWO, "");
+    // Each run has an answer of its own, and quotes it in its second prompt.
+    let quoting = |fixed: &dyn Fn(bool) -> &'static str| {
+        let (head, mut evidence) = contest::study(&plan, &both(|traits| traits));
+        for (number, run) in evidence.iter_mut().enumerate() {
+            let is_python = run.sealed.run.configuration.0.starts_with("python");
+            let said = format!("figure{number} rises.");
+            for recorded in &mut run.events {
+                match &mut recorded.event {
+                    Event::Chunk(chunk) if chunk.call == 0 && chunk.text.is_some() => {
+                        chunk.text = Some(format!("**{said}** "));
+                    }
+                    Event::CallSent(sent) if sent.call == 1 => {
+                        let prompt = format!("{} Summary: {said} Use it.", fixed(is_python));
+                        sent.request =
+                            serde_json::json!({"model": "m", "prompt": prompt}).to_string();
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let facts: Vec<RunFacts> = evidence.iter().map(|run| distil(run, &plan)).collect();
+        render(&analyse(&head, &facts))
+    };
+    let same = quoting(&|_| "Write from notes.");
+    let claims = Claims::of(&same);
+    claims.assert("contest/live/python/parity/breaches", 0.0);
+    claims.assert("contest/live/python/parity/apart_from_answers", 3.0);
+    assert!(same.report_md.contains("apart from the words of the answers"));
+    let other =
+        quoting(&|is_python| if is_python { "Write to notes." } else { "Write from notes." });
+    assert!(other.report_md.contains("another prompt"));
+    assert!(!Claims::of(&other).0.contains_key("contest/live/python/run_wall/ratio"));
 }
 
 #[test]
@@ -492,7 +530,7 @@ fn everything_is_listed_in_tables() {
     assert!(row("implementations.csv", "peak_rss").contains("worse"));
     assert!(row("implementations.csv", "server_decode_rate").contains("server"));
     assert!(row("implementation_cells.csv", "baseline_default").contains("equivalent"));
-    assert!(row("parity.csv", "python").contains("python,live,4,8,8,0"));
+    assert!(row("parity.csv", "python").contains("python,live,4,8,0,8,0"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tachograph_model::environment::{Environment, ServerIdentity};
-use tachograph_model::plan::implementations::{BuiltIn, Instrument};
+use tachograph_model::plan::implementations::BuiltIn;
 use tachograph_model::plan::{Engine, Managed, Plan, Server, Timeouts};
 use tachograph_run::client::{Endpoint, Secret};
 use tachograph_run::execute::ServerControl;
@@ -141,9 +141,7 @@ fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
     let is_cassette = |server: &Server| {
         server.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
     };
-    let missing = if plan.instrument == Instrument::Tap {
-        "the tap"
-    } else if plan.servers.iter().any(is_cassette) {
+    let missing = if plan.servers.iter().any(is_cassette) {
         "the cassette engine"
     } else if plan.agents.iter().any(|agent| agent.implementation != BuiltIn::Native) {
         "an agent in Python"

@@ -135,7 +135,7 @@ pub(super) fn definition(quantity: Quantity) -> Option<&'static str> {
             "what the agent says of itself less what the instrument saw of the same call: \
              connecting, and the delay until the program has what has arrived"
         }
-        Quantity::UserCpu | Quantity::SystemCpu => {
+        Quantity::Cpu | Quantity::UserCpu | Quantity::SystemCpu => {
             "counted by the system for the agent's process and its children, from start to end"
         }
         Quantity::PeakRss => "largest resident set, free of the harness's own",

@@ -28,6 +28,7 @@ pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
             (text("server"), Align::Left),
             (text("pairs of runs"), Align::Right),
             (text("requests"), Align::Right),
+            (text("apart from answers"), Align::Right),
             (text("files"), Align::Right),
             (text("breaches"), Align::Right),
             (text("outcome"), Align::Left),
@@ -36,6 +37,15 @@ pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
     });
     for each in contest.contests.iter().filter(|each| !each.parity.holds()) {
         breaches(writer, contest, each);
+    }
+    if contest.contests.iter().any(|each| each.parity.n_apart_from_answers > 0) {
+        writer.paragraph(text(
+            "A later prompt quotes the earlier answer. Where the server did not answer both alike (it \
+             was asked with other nonces, or does not decode deterministically), such prompts were \
+             compared apart from the words of the answers: every other word must be the same, in the \
+             same order. A fixed seed without nonces, or a cassette, gives both the same answers, and \
+             whole requests are compared.",
+        ));
     }
     if contest.contests.iter().any(|each| each.parity.is_partial) {
         writer.paragraph(text(
@@ -64,6 +74,7 @@ fn row(writer: &mut Writer<'_>, contest: &Implementations, each: &Contest) -> Ve
         code(&each.server),
         count("pairs", parity.n_pairs),
         count("requests", parity.n_requests),
+        count("apart_from_answers", parity.n_apart_from_answers),
         count("files", parity.n_files),
         count("breaches", parity.breaches.len()),
         outcome,

@@ -56,6 +56,8 @@ pub struct CallFacts {
     /// The request without its nonce, in canonical form; kept only where
     /// implementations are held against each other.
     pub request: Option<Box<str>>,
+    /// The text of its answer; kept as the request is.
+    pub answer: Option<Box<str>>,
     /// Gaps between content chunks.
     pub gaps: Gaps,
     /// The line of its `call_finished` in the run's events, from 1.
@@ -169,6 +171,7 @@ impl CallFacts {
             output_sha256: finished.output_sha256,
             parity_sha256: call.sent.parity_sha256,
             request: None,
+            answer: None,
             gaps: call.inter_token_latencies().collect(),
             line,
             planned: Packed::instant(Some(call.sent.planned_ns)),

@@ -3,7 +3,7 @@
 //! Owns: what is compared (calls, their order, their requests, files, the server) and
 //! what counts as a breach.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tachograph_model::canonical::differences;
 use tachograph_model::environment::ServerIdentity;
@@ -19,6 +19,9 @@ pub(crate) struct Parity {
     pub(crate) n_pairs: usize,
     /// Requests that were compared.
     pub(crate) n_requests: usize,
+    /// Of these, requests that quote earlier answers which were not the same: they were
+    /// compared apart from the words of these answers.
+    pub(crate) n_apart_from_answers: usize,
     /// Files that were compared.
     pub(crate) n_files: usize,
     /// Breaches, each with the first run in which it was seen.
@@ -146,13 +149,16 @@ fn compare(parity: &mut Parity, first: &RunFacts, second: &RunFacts, server: &st
         let counts = (Some(n_first.to_string()), Some(n_second.to_string()));
         found(Kind::Calls, None, "calls", counts.0, counts.1);
     }
+    let mut n_apart = 0;
     for (number, (own, of_other)) in reference.calls.iter().zip(&other.calls).enumerate() {
         if both_tell && own.stage != of_other.stage {
             let names = (own.stage.name().to_owned(), of_other.stage.name().to_owned());
             found(Kind::Stages, Some(number), "stage", Some(names.0), Some(names.1));
         }
-        requests(number, own, of_other, &mut found);
+        let answers = (answers(&reference.calls[..number]), answers(&other.calls[..number]));
+        n_apart += usize::from(requests(number, (own, of_other), &answers, &mut found));
     }
+    parity.n_apart_from_answers += n_apart;
     parity.n_requests += n_first.min(n_second);
     if both_tell {
         parity.n_files += reference.files.len();
@@ -197,18 +203,40 @@ fn files(reference: &AgentFacts, other: &AgentFacts, found: &mut Found<'_>) {
     }
 }
 
-fn requests(number: usize, own: &CallFacts, other: &CallFacts, found: &mut Found<'_>) {
-    let (Some(first), Some(second)) = (&own.request, &other.request) else { return };
+/// Returns the texts of the answers to calls.
+fn answers(calls: &[CallFacts]) -> String {
+    calls.iter().filter_map(|call| call.answer.as_deref()).collect::<Vec<_>>().join("\n")
+}
+
+/// Compares two requests; returns whether that was possible only apart from the words of
+/// the earlier answers, since these were not the same.
+fn requests(
+    number: usize,
+    (own, other): (&CallFacts, &CallFacts),
+    answers: &(String, String),
+    found: &mut Found<'_>,
+) -> bool {
+    let (Some(first), Some(second)) = (&own.request, &other.request) else { return false };
     if first == second {
-        return;
+        return false;
     }
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text);
     let (Ok(first_value), Ok(second_value)) = (parsed(first), parsed(second)) else {
         let (reference, other) = excerpts(first, second);
-        return found(Kind::Request, Some(number), "body", Some(reference), Some(other));
+        found(Kind::Request, Some(number), "body", Some(reference), Some(other));
+        return false;
     };
+    let mut is_apart = false;
     for difference in differences(&first_value, &second_value) {
         let kind = Kind::of_pointer(&difference.pointer);
+        if kind == Kind::Prompt
+            && answers.0 != answers.1
+            && let (Some(first), Some(second)) = (&difference.first, &difference.second)
+            && is_same_apart_from(first, second, answers)
+        {
+            is_apart = true;
+            continue;
+        }
         let (reference, other) = match (&difference.first, &difference.second) {
             (Some(first), Some(second)) => {
                 let (first, second) = excerpts(first, second);
@@ -218,6 +246,33 @@ fn requests(number: usize, own: &CallFacts, other: &CallFacts, found: &mut Found
         };
         found(kind, Some(number), &difference.pointer, reference, other);
     }
+    is_apart
+}
+
+/// Returns whether two prompts, as JSON texts, are the same but for words of the earlier
+/// answers that they quote: the words that stand in neither answer must be the same, in
+/// the same order.
+fn is_same_apart_from(first: &str, second: &str, answers: &(String, String)) -> bool {
+    let text = |json: &str| serde_json::from_str::<String>(json).unwrap_or_default();
+    let (first, second) = (text(first), text(second));
+    let quoted: BTreeSet<String> =
+        answers.0.split_whitespace().chain(answers.1.split_whitespace()).map(bare).collect();
+    let rest = |prompt: &str| -> Vec<String> {
+        let words = prompt.split_whitespace();
+        // A list without items says so in a word of its own.
+        let is_own = |word: &&str| !matches!(bare(word).as_str(), "" | "none");
+        words
+            .filter(is_own)
+            .filter(|word| !quoted.contains(&bare(word)))
+            .map(str::to_owned)
+            .collect()
+    };
+    rest(&first) == rest(&second)
+}
+
+/// Returns a word without marks around and in it.
+fn bare(word: &str) -> String {
+    word.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// Bytes of an excerpt before and behind the first difference.

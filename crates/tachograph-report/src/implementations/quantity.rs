@@ -41,6 +41,8 @@ pub(crate) enum Quantity {
     OwnTtftExcess,
     /// The agent's own latency less the instrument's, mean over calls.
     OwnE2eExcess,
+    /// CPU time, user and system together.
+    Cpu,
     UserCpu,
     SystemCpu,
     /// CPU time, user and system, per output token.
@@ -72,6 +74,7 @@ impl Quantity {
             Self::Metric(Metric::TtftCold),
             Self::OwnTtftExcess,
             Self::OwnE2eExcess,
+            Self::Cpu,
             Self::UserCpu,
             Self::SystemCpu,
             Self::CpuPerToken,
@@ -123,6 +126,7 @@ impl Quantity {
             Self::OverheadPerToken => "overhead_per_token",
             Self::OwnTtftExcess => "own_ttft_excess",
             Self::OwnE2eExcess => "own_e2e_excess",
+            Self::Cpu => "cpu",
             Self::UserCpu => "user_cpu",
             Self::SystemCpu => "system_cpu",
             Self::CpuPerToken => "cpu_per_token",
@@ -158,8 +162,9 @@ impl Quantity {
             Self::OverheadPerToken => "client overhead per output token",
             Self::OwnTtftExcess => "agent's own TTFT less the instrument's",
             Self::OwnE2eExcess => "agent's own latency less the instrument's",
-            Self::UserCpu => "CPU time, user",
-            Self::SystemCpu => "CPU time, system",
+            Self::Cpu => "CPU time",
+            Self::UserCpu => "CPU time in user mode",
+            Self::SystemCpu => "CPU time in the kernel",
             Self::CpuPerToken => "CPU time per output token",
             Self::PeakRss => "peak memory",
             Self::Threads => "threads",
@@ -204,6 +209,7 @@ impl Quantity {
             }
             Self::OwnTtftExcess => excess(agent, CallFacts::ttft_ms),
             Self::OwnE2eExcess => excess(agent, CallFacts::e2e_ms),
+            Self::Cpu => used(&|it| it.user_cpu_ns.as_millis() + it.system_cpu_ns.as_millis()),
             Self::UserCpu => used(&|it| it.user_cpu_ns.as_millis()),
             Self::SystemCpu => used(&|it| it.system_cpu_ns.as_millis()),
             Self::CpuPerToken => {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Write};
+use std::sync::mpsc::{self, Receiver};
 
 use serde_json::json;
 use tachograph_model::event::{CallStatus, Recorded};
@@ -32,14 +33,14 @@ pub(crate) fn execute(args: &TapArgs) -> Result<Exit, Failure> {
         allow_remote: args.allow_remote,
     };
     let mut tap = Tap::bind(config).map_err(|error| failure(&error))?;
-    let mut sink = match &args.events {
-        None => Sink::Stdout(io::stdout()),
+    let sink: Box<dyn Write + Send> = match &args.events {
+        None => Box::new(BufWriter::new(io::stdout())),
         Some(path) => {
             let file = File::create(path).map_err(|error| {
                 let message = format!("could not write {}: {error}", path.display());
                 Failure::new(Exit::Usage, message)
             })?;
-            Sink::File(BufWriter::new(file))
+            Box::new(BufWriter::new(file))
         }
     };
     let stop = Stop::new().map_err(|error| Failure::failed(&error))?;
@@ -56,41 +57,35 @@ pub(crate) fn execute(args: &TapArgs) -> Result<Exit, Failure> {
         });
     }
     announce(&tap, args);
+    // Events become text on another thread, so that no stream waits for it.
+    let (sender, events) = mpsc::channel();
+    let writer = std::thread::spawn(move || write_all(&events, sink));
     let mut say = |source: &str, event| {
-        let mut line = serde_json::to_vec(&Recorded { source: source.to_owned(), event })
-            .map_err(io::Error::other)?;
-        line.push(b'\n');
-        sink.write(&line)
+        let recorded = Recorded { source: source.to_owned(), event };
+        sender.send(recorded).map_err(|_ended| io::Error::from(io::ErrorKind::BrokenPipe))
     };
-    let report = tap.run(&stop, &mut say).map_err(|error| failure(&error))?;
-    sink.finish().map_err(|error| Failure::failed(&error))?;
+    let result = tap.run(&stop, &mut say);
+    drop(sender);
+    let written = writer.join().unwrap_or_else(|_panic| Err(io::ErrorKind::Other.into()));
+    // What the writer says is the cause, if it ended first.
+    written.map_err(|source| failure(&TapError::Write { source }))?;
+    let report = result.map_err(|error| failure(&error))?;
     if args.events.is_some() {
         summarise(&report);
     }
     Ok(Exit::Done)
 }
 
-/// Where events go.
-enum Sink {
-    Stdout(io::Stdout),
-    File(BufWriter<File>),
-}
-
-impl Sink {
-    /// Writes a line; to a program that reads along, at once.
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Stdout(stdout) => stdout.write_all(line),
-            Self::File(file) => file.write_all(line),
+/// Writes events, one to a line, until no more come. What waits is written together.
+fn write_all(events: &Receiver<Recorded>, mut sink: Box<dyn Write + Send>) -> io::Result<()> {
+    while let Ok(first) = events.recv() {
+        for recorded in std::iter::once(first).chain(events.try_iter()) {
+            serde_json::to_writer(&mut sink, &recorded).map_err(io::Error::from)?;
+            sink.write_all(b"\n")?;
         }
+        sink.flush()?;
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout(stdout) => stdout.flush(),
-            Self::File(file) => file.flush(),
-        }
-    }
+    Ok(())
 }
 
 fn failure(error: &TapError) -> Failure {

@@ -189,6 +189,7 @@ impl Calls {
             if rules.plan.implementations.is_some() {
                 let (body, nonce) = (&record.sent.request, record.sent.nonce.as_deref());
                 call.request = Some(canonical_request(body, nonce).into());
+                call.answer = Some(record.text().into());
             }
             call
         });
