@@ -389,4 +389,17 @@ fn parts_of(token: u64) -> (usize, u32, Side) {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_keep_their_parts() {
+        for (index, generation) in [(0, 0), (7, 1), (0x3fff_ffff, GENERATIONS)] {
+            for side in [Side::Client, Side::Upstream] {
+                let token = token_of(index, generation, side);
+                assert_eq!(parts_of(token), (index, generation, side));
+                assert!(token < LISTENERS && token != STOP_TOKEN);
+            }
+        }
+    }
+}

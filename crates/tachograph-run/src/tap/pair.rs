@@ -229,8 +229,6 @@ impl Pair {
             },
         };
         if from.is_ended {
-            // Woken after its end: the connection is gone in both directions.
-            self.is_broken = true;
             return;
         }
         let room = &mut arena.bytes[arena.used..arena.used + READ_BYTES];
@@ -437,6 +435,13 @@ impl Pair {
 
 /// Tells the poller what to await of a socket, if it does not know.
 fn await_end(poller: &mut Poller, end: &mut End, token: u64, wanted: Interest) -> io::Result<()> {
+    if end.is_ended && wanted == Interest::Nothing {
+        // A socket that has ended would wake the poller again and again.
+        if end.interest.take().is_some() {
+            poller.remove(end.socket.as_fd());
+        }
+        return Ok(());
+    }
     let before = end.interest.replace(wanted);
     match before {
         Some(before) if before == wanted => Ok(()),
