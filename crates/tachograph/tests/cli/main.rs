@@ -10,6 +10,7 @@ mod compared;
 mod interrupted;
 mod stopping;
 mod straight_line;
+mod tap;
 mod together;
 
 use std::fs;
