@@ -370,7 +370,7 @@ impl Witness {
         let mut input = bytes;
         while !input.is_empty() {
             let Some(pending) = watch.waiting.front_mut() else {
-                // An answer to no request: whatever this is, it is not HTTP.
+                // An answer to no request: another protocol from here on.
                 watch.is_opaque = true;
                 return Ok(());
             };
@@ -383,13 +383,7 @@ impl Witness {
                     Ok(None) => break false,
                     Ok(Some(part)) => {
                         let is_end = matches!(part, Part::End);
-                        let switches = matches!(&part, Part::Head(head) if head.status == 101);
                         pending.take(part, stamp);
-                        if switches {
-                            // Another protocol from here on.
-                            watch.is_opaque = true;
-                            return Ok(());
-                        }
                         if is_end {
                             break true;
                         }
