@@ -16,7 +16,7 @@ mod together;
 use tachograph_model::event::{Event, ProcessResources};
 use tachograph_model::plan::Plan;
 use tachograph_model::plan::parse::parse;
-use tachograph_model::run::Run;
+use tachograph_model::run::{Run, RunId};
 use tachograph_model::study::StudyHead;
 use tachograph_model::units::DurationNs;
 use tachograph_report::{
@@ -491,7 +491,16 @@ fn capacity_is_that_of_the_runs_at_once() {
     claims.assert("capacity/hybrid_mixed_shared_x4/agents/python", 1.0);
     claims.assert("capacity/hybrid_mixed_shared_x4/ratio", 0.4 / 0.7);
     claims.assert("contest/main/python/run_wall/ratio", 1.0);
+    // Runs of one implementation wait for no common start.
+    let n_of_phases = evidence.iter().filter(|run| is_of_phase(&run.sealed.run)).count();
+    assert_eq!(evidence.len() - n_of_phases, 6);
+    claims.assert("validity/agents-began-together/looked", n_of_phases as f64);
     assert_eq!(faults(&head, &facts, &rendered), []);
+}
+
+fn is_of_phase(run: &RunId) -> bool {
+    let name = &run.configuration.0;
+    name.starts_with("solo_") || name.contains("_shared")
 }
 
 fn contest_and_phases(rest: &str) -> Plan {

@@ -10,7 +10,7 @@ use crate::formula::Formula;
 use crate::implementations::Implementations;
 use crate::implementations::tuning::{Tuning, set};
 use crate::sections::standing;
-use crate::writer::Writer;
+use crate::writer::{Writer, plural};
 
 pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
     writer.heading("Optimisation patterns");
@@ -82,7 +82,7 @@ fn counts(writer: &mut Writer<'_>, each: &Tuning) -> Prose {
         .code(&each.server)
         .text(": of ")
         .value(judged)
-        .text(" tuned configurations judged");
+        .text(plural(n, " tuned configuration judged", " tuned configurations judged"));
     for (verdict, name) in [
         (Verdict::Better, "better"),
         (Verdict::Worse, "worse"),

@@ -25,7 +25,12 @@ pub(super) fn check(
     if !plan.is_concurrent() {
         return;
     }
-    for run in facts {
+    // Implementations beside phases run alone, each for itself, and wait for nobody.
+    let waits = |run: &&&RunFacts| {
+        let own = planned.iter().find(|each| each.id == run.id.configuration);
+        own.is_none_or(|own| own.arm != Arm::Implementation)
+    };
+    for run in facts.iter().filter(waits) {
         start(validity, run);
     }
     solos(validity, facts, planned);
