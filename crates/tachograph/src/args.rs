@@ -10,7 +10,7 @@ mod gate;
 mod proxy;
 
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
-pub(crate) use proxy::TapArgs;
+pub(crate) use proxy::{RecordArgs, TapArgs};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Stand between an agent and its server, and measure its calls from outside
     Tap(TapArgs),
+    /// Record what a live server answers to a plan's agents, to be played back
+    Record(RecordArgs),
     /// Print the JSON schema of plans, for editors
     Schema,
     /// Print completions for a shell

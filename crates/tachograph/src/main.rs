@@ -70,6 +70,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Power(args) => commands::power::execute(&args),
         Command::Serve(args) => commands::serve::execute(&args),
         Command::Tap(args) => commands::tap::execute(&args),
+        Command::Record(args) => commands::record::execute(&args),
         Command::Schema => {
             terminal::out(format!("{:#}", tachograph_model::plan::Plan::json_schema()));
             Ok(Exit::Done)

@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use tachograph_run::client::Endpoint;
 use tachograph_run::tap::{Attribution, Listen};
 
+use super::Overrides;
+
 /// Arguments of `tacho tap`.
 #[derive(Debug, Args)]
 pub(crate) struct TapArgs {
@@ -40,6 +42,28 @@ pub(crate) struct TapArgs {
     /// End when standard input closes
     #[arg(long)]
     pub(crate) until_stdin_closes: bool,
+}
+
+/// Arguments of `tacho record`.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// Where the cassette goes
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The server of the plan to record; its first that is live if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Option<String>,
+    /// Replace a cassette that is already there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Changes to the plan.
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    /// Keep the engine and its model here
+    #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
 }
 
 /// By what a call is known to be an agent's.
