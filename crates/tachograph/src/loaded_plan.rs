@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tachograph_model::options::Options;
 use tachograph_model::plan::concurrent::Topology;
 use tachograph_model::plan::parse::{self, Parsed};
-use tachograph_model::plan::{Api, Engine, Managed, Plan, PromptCache, ServerPolicy};
+use tachograph_model::plan::{Api, Engine, Managed, Plan, PromptCache, Server, ServerPolicy};
 
 use crate::args::Overrides;
 use crate::failure::{Exit, Failure};
@@ -97,10 +97,20 @@ pub(crate) fn parse_adapted(
     Ok(LoadedPlan { text, plan, overrides, folder })
 }
 
-/// Leaves one server in the plan, at `url`, with every agent on it. Topologies of
-/// several servers are left out. Each change is listed with the overrides.
+/// Returns whether a server plays a recording.
+pub(crate) fn is_cassette(server: &Server) -> bool {
+    server.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
+}
+
+/// Leaves one server in the plan, at `url`, with every agent on it, beside those that
+/// play recordings. Topologies of several servers are left out. Each change is listed
+/// with the overrides.
 fn on_one_server(plan: &mut Plan, url: &str) -> Vec<String> {
     let mut changes = Vec::new();
+    let tapes: Vec<Server> =
+        plan.servers.iter().filter(|server| is_cassette(server)).cloned().collect();
+    let plays = |name: &String| tapes.iter().any(|tape| tape.name == *name);
+    plan.servers.retain(|server| !is_cassette(server));
     let one_server = |topology: &Topology| topology.servers.len() == 1;
     for topology in plan.topologies.iter().filter(|each| !one_server(each)) {
         changes.push(format!("topology {} is left out", topology.name));
@@ -115,13 +125,17 @@ fn on_one_server(plan: &mut Plan, url: &str) -> Vec<String> {
         changes.push(format!("server {} = {url}", server.name));
         server.url = Some(url.to_owned());
         server.managed = None;
-        for topology in &mut plan.topologies {
+        let on_tape = |servers: &[String]| servers.iter().all(plays);
+        for topology in plan.topologies.iter_mut().filter(|each| !on_tape(&each.servers)) {
             topology.servers = vec![server.name.clone()];
         }
-        for agent in plan.agents.iter_mut().filter(|agent| agent.server.is_some()) {
-            agent.server = Some(server.name.clone());
+        for own in plan.agents.iter_mut().filter_map(|agent| agent.server.as_mut()) {
+            if !plays(own) {
+                own.clone_from(&server.name);
+            }
         }
     }
+    plan.servers.extend(tapes);
     changes
 }
 
@@ -136,8 +150,14 @@ fn speak(plan: &mut Plan, api: Api) -> Vec<String> {
         changes.push(format!("server {} speaks {}", server.name, api.path()));
     }
     if plan.prompt_cache == PromptCache::Off {
-        plan.prompt_cache = PromptCache::Nonce;
-        changes.push("prompt_cache = nonce".to_owned());
+        // A recording answers recorded prompts only, and these have no nonces.
+        let (cache, name) = if plan.servers.iter().any(is_cassette) {
+            (PromptCache::On, "on")
+        } else {
+            (PromptCache::Nonce, "nonce")
+        };
+        plan.prompt_cache = cache;
+        changes.push(format!("prompt_cache = {name}"));
     }
     if api.is_ollama() {
         return changes;

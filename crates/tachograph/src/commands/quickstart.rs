@@ -1,23 +1,31 @@
-//! `tacho quickstart`: from nothing to a verified report.
+//! `tacho quickstart`: from nothing to verified reports.
 
 use std::path::{Path, PathBuf};
 
 use tachograph_model::plan::{Api, Engine};
 
 use crate::args::{Overrides, QuickstartArgs};
-use crate::commands::{report, run, verify};
+use crate::commands::{record, report, run, verify};
 use crate::failure::{Exit, Failure};
 use crate::loaded_plan::{self, Adapted, LoadedPlan};
 use crate::terminal::{note, out};
 use crate::{cache, engine, session};
 
-/// The plans that the quickstart carries out: one agent, then two at once.
+/// The plans that the quickstart carries out: one agent, two at once, two languages.
 const ONE_AGENT: Shipped =
     Shipped { name: "plans/quick.toml", text: include_str!("../../../../plans/quick.toml") };
 const TWO_AGENTS: Shipped = Shipped {
     name: "plans/multi-quick.toml",
     text: include_str!("../../../../plans/multi-quick.toml"),
 };
+
+const TWO_LANGUAGES: Shipped = Shipped {
+    name: "plans/cross-quick.toml",
+    text: include_str!("../../../../plans/cross-quick.toml"),
+};
+
+/// How many steps the quickstart announces.
+const STEPS: u32 = 6;
 
 /// A plan that is part of the program.
 struct Shipped {
@@ -32,8 +40,12 @@ pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
     let server = on_server(&args.overrides)?;
     let one_agent = plan(&ONE_AGENT, &args.overrides, server.as_ref())?;
     let two_agents = plan(&TWO_AGENTS, &args.overrides, server.as_ref())?;
-    let (first, second) = (args.output.clone(), beside(&args.output));
-    for study in [&first, &second] {
+    let mut two_languages = plan(&TWO_LANGUAGES, &args.overrides, server.as_ref())?;
+    let first = args.output.clone();
+    let (second, third) = (beside(&first, "multi"), beside(&first, "cross"));
+    let tape = third.with_extension("cassette");
+    let is_recorded = on_tape(&mut two_languages, &tape);
+    for study in [&first, &second, &third] {
         make_room(study, args.force)?;
     }
 
@@ -64,10 +76,20 @@ pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
             &two_agents,
             &second,
         ),
+        (
+            4,
+            "measure two languages: a native and a Python agent, on the model and on a recording of it",
+            &two_languages,
+            &third,
+        ),
     ];
     let mut exit = Exit::Done;
     for (number, what, loaded, study) in studies {
         step(number, what);
+        if is_recorded && *study == third {
+            let cassette = record::record(loaded, None, &tape, cache)?;
+            note(format!("  recorded {} exchanges", cassette.interactions.len()));
+        }
         let own = run::fresh(loaded, study, cache)?;
         let opened = tachograph_store::Study::open(study);
         if !opened.map_err(|error| Failure::failed(&error))?.is_completed() {
@@ -77,9 +99,9 @@ pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
         exit = if own == Exit::Done { exit } else { own };
     }
 
-    step(4, "report: estimates, verdicts, figures, all from the sealed events");
+    step(5, "report: estimates, verdicts, figures, all from the sealed events");
     let mut pages = Vec::new();
-    for study in [&first, &second] {
+    for study in [&first, &second, &third] {
         let derivation = report::publish(study)?;
         let (n_claims, n_printed) = derivation.rendered.n_claims();
         note(format!("  {n_claims} claims stand behind {n_printed} printed numbers"));
@@ -89,8 +111,8 @@ pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
         pages.push((page, report::headline(&derivation)));
     }
 
-    step(5, "verify: recompute everything from the raw events");
-    for study in [&first, &second] {
+    step(6, "verify: recompute everything from the raw events");
+    for study in [&first, &second, &third] {
         let verified = verify::verify(study)?;
         note(format!("  {}", verified.summary()));
         exit = if verified.exit() == Exit::Done { exit } else { verified.exit() };
@@ -110,19 +132,35 @@ pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Returns the folder of the second study: `quickstart-multi.study` beside
+/// Points servers that play recordings to the cassette `tape`; returns whether there are
+/// any.
+fn on_tape(loaded: &mut LoadedPlan, tape: &Path) -> bool {
+    let mut is_recorded = false;
+    for managed in loaded.plan.servers.iter_mut().filter_map(|server| server.managed.as_mut()) {
+        if managed.engine == Engine::Cassette {
+            managed.cassette = Some(tape.display().to_string());
+            is_recorded = true;
+        }
+    }
+    if is_recorded {
+        loaded.overrides.push(format!("the recording is {}", tape.display()));
+    }
+    is_recorded
+}
+
+/// Returns the folder of a further study: `quickstart-multi.study` beside
 /// `quickstart.study`.
-fn beside(study: &Path) -> PathBuf {
+fn beside(study: &Path, what: &str) -> PathBuf {
     let stem = study.file_stem().unwrap_or_default().to_string_lossy();
     let name = match study.extension() {
-        Some(extension) => format!("{stem}-multi.{}", extension.to_string_lossy()),
-        None => format!("{stem}-multi"),
+        Some(extension) => format!("{stem}-{what}.{}", extension.to_string_lossy()),
+        None => format!("{stem}-{what}"),
     };
     study.with_file_name(name)
 }
 
 fn step(number: u32, what: &str) {
-    note(format!("{number}/5 {what}"));
+    note(format!("{number}/{STEPS} {what}"));
 }
 
 /// A server of the user's.
@@ -205,16 +243,18 @@ fn make_room(study: &Path, force: bool) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use tachograph_model::plan::PromptCache;
+
     use super::*;
 
     #[test]
-    fn the_second_study_lies_beside_the_first() {
+    fn further_studies_lie_beside_the_first() {
         for (first, second) in [
             ("quickstart.study", "quickstart-multi.study"),
             ("/tmp/x", "/tmp/x-multi"),
             ("a/b.c.study", "a/b.c-multi.study"),
         ] {
-            assert_eq!(beside(Path::new(first)), Path::new(second));
+            assert_eq!(beside(Path::new(first), "multi"), Path::new(second));
         }
     }
 
@@ -236,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn both_plans_fit_a_server_of_the_user_s() {
+    fn the_plans_fit_a_server_of_the_user_s() {
         for (api, keeps_context) in [(Api::OllamaGenerate, true), (Api::OpenaiChat, false)] {
             let server =
                 OnServer { url: "http://127.0.0.1:9".to_owned(), model: "m".to_owned(), api };
@@ -246,6 +286,14 @@ mod tests {
             assert_eq!(two.plan.servers.len(), 1);
             assert_eq!(two.plan.topologies.len(), 1);
             assert!(two.overrides.iter().any(|line| line.contains("topology")), "{two:?}");
+            // The recording stays beside the server, and is one of the server.
+            let mut cross = plan(&TWO_LANGUAGES, &Overrides::default(), Some(&server)).unwrap();
+            assert!(on_tape(&mut cross, Path::new("x.cassette")));
+            let servers: Vec<&str> = cross.plan.servers.iter().map(|each| &*each.name).collect();
+            assert_eq!(servers, ["live", "tape"]);
+            assert!(cross.plan.servers.iter().all(|each| each.api == api));
+            assert_eq!(cross.plan.topologies[0].servers, ["tape"]);
+            assert_eq!(cross.plan.prompt_cache, PromptCache::On);
         }
     }
 }

@@ -9,14 +9,14 @@ use tachograph_model::cassette::{Cassette, Header};
 use tachograph_model::environment::ServerIdentity;
 use tachograph_model::event::RunOutcome;
 use tachograph_model::plan::implementations::{BuiltIn, Protocol};
-use tachograph_model::plan::{AgentSpec, Engine, Plan, PromptCache, Server, expand};
+use tachograph_model::plan::{AgentSpec, Plan, PromptCache, Server, expand};
 use tachograph_model::run::{Arm, Run};
 use tachograph_run::execute::{Interrupt, InterruptLevel, Programs, RunContext, execute_run};
 use tachograph_run::sensors::Sensors;
 
 use crate::args::RecordArgs;
 use crate::failure::{Exit, Failure};
-use crate::loaded_plan::{self, LoadedPlan};
+use crate::loaded_plan::{self, LoadedPlan, is_cassette};
 use crate::terminal::{note, out};
 use crate::{inputs, session, signals};
 
@@ -103,10 +103,6 @@ impl Drop for Partial {
         // Renamed, it is not there any more.
         drop(fs::remove_file(&self.0));
     }
-}
-
-fn is_cassette(server: &Server) -> bool {
-    server.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
 }
 
 /// Returns the server to record: the one named, else the plan's first that is live.
