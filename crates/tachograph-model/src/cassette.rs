@@ -180,6 +180,11 @@ impl Cassette {
         Ok(Self { header, interactions, sha256: Digest::of(bytes) })
     }
 
+    /// Returns the line of the file, from 1, that has the interaction at `index`.
+    pub fn line(index: usize) -> usize {
+        index + 2
+    }
+
     /// Returns the places of the interactions that answer a request, in order.
     pub fn find(&self, method: &str, path: &str, body: &[u8]) -> Vec<usize> {
         let digest = canonical_digest(body);
@@ -240,6 +245,9 @@ fn read_interaction(line: &[u8]) -> Result<Interaction, String> {
     if !(200..600).contains(&it.answer.status) {
         return Err(format!("{} is no status of an answer", it.answer.status));
     }
+    for (name, value) in &it.answer.headers {
+        check_header(name, value)?;
+    }
     let mut before = it.answer.head_offset_ns;
     for (i, piece) in it.answer.pieces.iter().enumerate() {
         piece.body.decode().map_err(|error| format!("piece {i} is not base64 ({error})"))?;
@@ -253,6 +261,25 @@ fn read_interaction(line: &[u8]) -> Result<Interaction, String> {
     }
     Ok(it)
 }
+
+/// Checks that a header is one of HTTP (RFC 9110, section 5), and not one that whoever
+/// sends the answer has to set.
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(format!("{name:?} is no name of a header"));
+    }
+    if !value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)) {
+        return Err(format!("the value of header {name:?} has control characters"));
+    }
+    if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
+        return Err(format!("header {name:?} frames the body; leave it out"));
+    }
+    Ok(())
+}
+
+/// Headers that are set anew for each answer.
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 
 #[cfg(test)]
 mod tests;

@@ -10,16 +10,16 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::engine::Engine;
-use crate::instance::Instance;
+use crate::backend::Backend;
 use crate::job::ApiError;
 use crate::request::decode;
+use crate::simulated::Simulated;
 use crate::simulated::config::SimulatedConfig;
 use crate::wire::to_json;
 
 /// Answers an admin request with a content type and a body.
 pub(crate) async fn answer(
-    instance: &Instance,
+    backend: &Backend,
     method: &Method,
     path: &str,
     body: &Bytes,
@@ -27,20 +27,20 @@ pub(crate) async fn answer(
     let get = *method == Method::GET;
     let post = *method == Method::POST;
     match path {
-        "/tachograph" if get => Ok(json_answer(&identity(instance))),
-        "/tachograph/sends" if get => Ok((NDJSON, lines(&instance.log.sends()))),
-        "/tachograph/requests" if get => Ok((NDJSON, lines(&instance.log.requests()))),
+        "/tachograph" if get => Ok(json_answer(&identity(backend))),
+        "/tachograph/sends" if get => Ok((NDJSON, lines(&backend.log().sends()))),
+        "/tachograph/requests" if get => Ok((NDJSON, lines(&backend.log().requests()))),
         "/tachograph/reset" if post => {
-            instance.reset();
+            backend.reset();
             Ok(json_answer(&json!({"reset": true})))
         }
         "/tachograph/unload" if post => {
-            instance.unload().await;
+            backend.unload().await;
             Ok(json_answer(&json!({"unloaded": true})))
         }
-        "/tachograph/config" if get => Ok(json_answer(&simulated(instance)?.config())),
+        "/tachograph/config" if get => Ok(json_answer(&simulated(backend)?.config())),
         "/tachograph/config" if post => {
-            let engine = simulated(instance)?;
+            let engine = simulated(backend)?;
             let config = merged(engine.config(), decode(body)?)?;
             engine.set_config(config.clone());
             Ok(json_answer(&config))
@@ -56,28 +56,24 @@ pub(crate) async fn answer(
 
 const NDJSON: &str = "application/x-ndjson";
 
-fn identity(instance: &Instance) -> Value {
-    let card = instance.engine.card();
+fn identity(backend: &Backend) -> Value {
+    let cards = backend.cards();
     json!({
-        "engine": instance.engine.kind(),
-        "requests_inside": instance.requests_inside(),
-        "runner_process_id": instance.runner_process_id(),
-        "model": card.name,
-        "digest": card.digest,
-        "version": instance.version,
+        "engine": backend.kind(),
+        "requests_inside": backend.requests_inside(),
+        "runner_process_id": backend.runner_process_id(),
+        "model": cards[0].name,
+        "digest": cards[0].digest,
+        "version": backend.version(),
         "clock": "CLOCK_MONOTONIC",
-        "records_lost": instance.log.lost(),
+        "records_lost": backend.log().lost(),
     })
 }
 
-fn simulated(instance: &Instance) -> Result<&crate::simulated::Simulated, ApiError> {
-    match &instance.engine {
-        Engine::Simulated(engine) => Ok(engine),
-        Engine::Llama(_) => Err(ApiError::new(
-            StatusCode::NOT_FOUND,
-            "only the simulated engine has a configuration; this is llama",
-        )),
-    }
+fn simulated(backend: &Backend) -> Result<&Simulated, ApiError> {
+    let kind = backend.kind();
+    let message = format!("only the simulated engine has a configuration; this is {kind}");
+    backend.simulated().ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, message))
 }
 
 /// Lays the fields of `change` over `config`.

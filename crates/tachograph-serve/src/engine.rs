@@ -1,4 +1,4 @@
-//! The two engines behind one front.
+//! The two engines that have a model.
 //!
 //! Owns: what an engine must be able to do, as an enum of those there are.
 //!

@@ -5,7 +5,7 @@
 //!
 //! Does not: parse requests or write formats.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +28,6 @@ pub(crate) struct Instance {
     runner: Arc<RwLock<Option<Runner>>>,
     status: Mutex<Status>,
     slots: Mutex<Slots>,
-    last_ordinal: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -53,7 +52,8 @@ struct Status {
 /// A loaded model as `/api/ps` shows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Resident {
-    pub(crate) settings: LoadSettings,
+    /// Context length in tokens; absent if it is not known.
+    pub(crate) num_ctx: Option<u64>,
     /// Absent: stays until unloaded.
     pub(crate) expires_at: Option<SystemTime>,
 }
@@ -105,12 +105,7 @@ impl Instance {
             runner: Arc::new(RwLock::new(None)),
             status: Mutex::new(Status::default()),
             slots: Mutex::new(Slots { free: Arc::new(Semaphore::new(size)), size, inside: 0 }),
-            last_ordinal: AtomicU64::new(0),
         })
-    }
-
-    pub(crate) fn next_ordinal(&self) -> u64 {
-        self.last_ordinal.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The loaded model, if one is.
@@ -122,8 +117,8 @@ impl Instance {
             return None;
         }
         let status = self.status();
-        let settings = status.loaded.clone()?;
-        Some(Resident { settings, expires_at: status.expires_at })
+        let num_ctx = Some(status.loaded.as_ref()?.num_ctx);
+        Some(Resident { num_ctx, expires_at: status.expires_at })
     }
 
     /// The process that holds the model, if one does.
@@ -139,7 +134,6 @@ impl Instance {
     /// Forgets records and counters; the model stays as it is.
     pub(crate) fn reset(&self) {
         self.log.clear();
-        self.last_ordinal.store(0, Ordering::Relaxed);
         self.engine.reset();
     }
 
@@ -152,20 +146,9 @@ impl Instance {
     /// Answers `job`; the client learns everything through `output`.
     pub(crate) async fn answer(self: Arc<Self>, job: Job, mut output: Output) {
         let client_gone = output.client_gone();
-        let mut record = RequestRecord {
-            request: job.ordinal,
-            route: job.route,
-            received_ns: job.received_ns,
-            load_ns: 0,
-            queue_ns: 0,
-            prompt_ns: 0,
-            eval_ns: 0,
-            prompt_tokens: 0,
-            cached_tokens: 0,
-            output_tokens: 0,
-            ignored_options: job.options.unknown.clone(),
-            outcome: RequestOutcome::Cancelled,
-        };
+        let mut record =
+            RequestRecord::arrived(job.ordinal, Cow::Borrowed(job.route), job.received_ns);
+        record.ignored_options.clone_from(&job.options.unknown);
         let result = tokio::select! {
             result = self.run(&job, &mut output, &mut record) => result,
             () = client_gone => Err(Failure::Gone),

@@ -6,9 +6,10 @@
 //!
 //! Does not: know studies or statistics, print, or read signals.
 //!
-//! Two engines: [`SimulatedConfig`], stated timing without a model, and
+//! Three engines: [`SimulatedConfig`], stated timing without a model;
 //! [`LlamaConfig`], llama.cpp's own server as a child process, which
-//! [`engine_setup`] can install. Each listening port is an independent server
+//! [`engine_setup`] can install; and [`CassetteConfig`], recorded answers at
+//! their recorded instants. Each listening port is an independent server
 //! with a thread, a model and a queue of its own.
 //!
 //! ```
@@ -25,7 +26,8 @@
 //! Ollama: `POST /api/generate`, `/api/chat`, `/api/show`; `GET /api/version`,
 //! `/api/tags`, `/api/ps`, `/`. `OpenAI`: `POST /v1/chat/completions`,
 //! `/v1/completions`; `GET /v1/models`, `/v1/models/{name}`. Streams of the
-//! latter end with llama.cpp's `timings` in their last chunk.
+//! latter end with llama.cpp's `timings` in their last chunk. A cassette answers
+//! whatever was recorded, on any route.
 //!
 //! Beside them, under `/tachograph`, what neither has:
 //!
@@ -40,6 +42,8 @@
 //! | `POST /tachograph/config` | lays the fields given over it; answers with the whole |
 
 mod admin;
+mod backend;
+mod cassette;
 mod clock;
 mod connection;
 mod engine;
@@ -60,6 +64,7 @@ mod simulated;
 mod sys;
 mod wire;
 
+pub use cassette::{CassetteConfig, ReadCassetteError, Repeats, Speed, SpeedError, read_cassette};
 pub use llama::gguf::GgufError;
 pub use llama::{LlamaConfig, LlamaError, LlamaProgram};
 pub use send_log::{RequestOutcome, RequestRecord, SendKind, SendRecord};

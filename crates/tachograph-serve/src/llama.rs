@@ -241,9 +241,9 @@ pub(crate) fn inspect(config: &LlamaConfig) -> Result<ModelCard, LlamaError> {
         // The engines that are started here compute on the CPU.
         size_vram_bytes: 0,
         modified_at: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
-        parameter_size: gguf::parameter_size(header.parameters),
-        quantization_level: gguf::quantization_name(number("general.file_type")).to_owned(),
-        context_length,
+        parameter_size: Some(gguf::parameter_size(header.parameters)),
+        quantization_level: Some(gguf::quantization_name(number("general.file_type")).to_owned()),
+        context_length: Some(context_length),
         capabilities: vec!["completion"],
         license: text("general.license").to_owned(),
         template: header.template.clone(),

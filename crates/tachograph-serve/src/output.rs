@@ -175,8 +175,10 @@ pub(crate) enum AnswerBody {
 pub(crate) struct StreamBody {
     first: Option<Item>,
     items: mpsc::Receiver<Item>,
+    /// Bytes of the whole body, where they are known.
+    length: Option<u64>,
     tags: Arc<Tags>,
-    /// Whether the piece before still has to be flushed.
+    /// Whether the piece before, or the head, still has to be flushed.
     flush_first: bool,
 }
 
@@ -185,8 +187,16 @@ impl AnswerBody {
         Self::Whole { bytes: bytes.into(), tag: None, tags }
     }
 
-    pub(crate) fn stream(first: Item, items: mpsc::Receiver<Item>, tags: Arc<Tags>) -> Self {
-        Self::Stream(StreamBody { first: Some(first), items, tags, flush_first: false })
+    /// A body that is produced while it is written. Its first piece leaves with the
+    /// head; without one the head leaves by itself.
+    pub(crate) fn stream(
+        first: Option<Item>,
+        length: Option<u64>,
+        items: mpsc::Receiver<Item>,
+        tags: Arc<Tags>,
+    ) -> Self {
+        let flush_first = first.is_none();
+        Self::Stream(StreamBody { first, items, length, tags, flush_first })
     }
 }
 
@@ -221,7 +231,9 @@ impl Body for AnswerBody {
             Self::Whole { bytes, .. } => {
                 SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
             }
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(stream) => {
+                stream.length.map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
         }
     }
 }
@@ -264,5 +276,5 @@ impl StreamBody {
 
 /// The error that makes hyper close a connection without ending the body.
 pub(crate) fn cut_error() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "cut by a configured fault")
+    io::Error::new(io::ErrorKind::ConnectionAborted, "cut by a configured fault, or as recorded")
 }

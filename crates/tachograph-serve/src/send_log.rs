@@ -1,10 +1,12 @@
 //! The instants at which pieces of answers were handed to the kernel.
 //!
-//! Owns: the record of every tagged write, in memory, in order of sending.
+//! Owns: the record of every tagged write, in memory, in order of sending, and the
+//! ordinals of requests.
 //!
 //! Does not: judge them. A client's stamps are compared with these by whoever
 //! calibrates the client.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +30,10 @@ pub enum SendKind {
     Error,
     /// A whole answer that was not streamed.
     Whole,
+    /// The head of a recorded answer that had come before the first piece.
+    Head,
+    /// A piece of a recorded answer.
+    Recorded,
 }
 
 impl SendKind {
@@ -42,7 +48,7 @@ pub struct SendRecord {
     /// Ordinal of the request on this server since it started, from 1. The
     /// response header `x-tachograph-request` carries it.
     pub request: u64,
-    /// Position of the piece in its stream, from 0.
+    /// Position of the piece in its stream, from 0. A head has that of the first piece.
     pub index: u32,
     /// What the piece carried.
     pub kind: SendKind,
@@ -69,7 +75,7 @@ pub enum RequestOutcome {
     Cancelled,
     /// The server answered or ended the stream with an error.
     Failed,
-    /// A configured fault cut the answer.
+    /// A configured fault cut the answer, or it was recorded as cut.
     Fault,
 }
 
@@ -79,7 +85,7 @@ pub struct RequestRecord {
     /// Ordinal of the request on this server since it started, from 1.
     pub request: u64,
     /// Path of the request.
-    pub route: &'static str,
+    pub route: Cow<'static, str>,
     /// When its body had been read, in nanoseconds of `CLOCK_MONOTONIC`.
     pub received_ns: u64,
     /// From then to the model being ready, in nanoseconds.
@@ -100,8 +106,34 @@ pub struct RequestRecord {
     /// Options of the request that no engine here knows; they had no effect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored_options: Vec<String>,
+    /// The line of the cassette that answered; absent for other engines, and for a
+    /// request that was not recorded. All times and counts above are 0 for a cassette:
+    /// what it plays is not looked into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cassette_line: Option<usize>,
     /// How it ended.
     pub outcome: RequestOutcome,
+}
+
+impl RequestRecord {
+    /// Returns the record of a request of which nothing but its arrival is known.
+    pub(crate) fn arrived(request: u64, route: Cow<'static, str>, received_ns: u64) -> Self {
+        Self {
+            request,
+            route,
+            received_ns,
+            load_ns: 0,
+            queue_ns: 0,
+            prompt_ns: 0,
+            eval_ns: 0,
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            output_tokens: 0,
+            ignored_options: Vec::new(),
+            cassette_line: None,
+            outcome: RequestOutcome::Cancelled,
+        }
+    }
 }
 
 /// What is known of a piece before it is written.
@@ -125,6 +157,7 @@ pub(crate) struct SendLog {
 struct Inner {
     sends: Vec<SendRecord>,
     requests: BTreeMap<u64, RequestRecord>,
+    last_ordinal: u64,
     lost: u64,
 }
 
@@ -134,6 +167,13 @@ const RECORDS_MAX: usize = 4_000_000;
 impl SendLog {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the ordinal of a request that has come, from 1.
+    pub(crate) fn next_ordinal(&self) -> u64 {
+        let mut inner = self.inner();
+        inner.last_ordinal += 1;
+        inner.last_ordinal
     }
 
     pub(crate) fn sent(&self, tags: &mut Vec<SendTag>, sent_ns: u64) {
@@ -174,6 +214,7 @@ impl SendLog {
         self.inner().lost
     }
 
+    /// Forgets all records and begins to count anew.
     pub(crate) fn clear(&self) {
         *self.inner() = Inner::default();
     }

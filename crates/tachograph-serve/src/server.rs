@@ -1,4 +1,4 @@
-//! Starting and stopping servers: one port, one thread, one instance.
+//! Starting and stopping servers: one port, one thread, one back end.
 //!
 //! Owns: listening sockets, the threads behind them, the ready line, and a
 //! clean end.
@@ -17,6 +17,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::backend::Backend;
+use crate::cassette::{CassetteConfig, Player, Tape};
 use crate::connection::{StampedSocket, Tags};
 use crate::engine::Engine;
 use crate::front;
@@ -45,14 +47,17 @@ pub enum EngineConfig {
     Simulated(SimulatedConfig),
     /// A real model in a llama.cpp server.
     Llama(LlamaConfig),
+    /// What a server once answered, byte by byte at the recorded instants.
+    Cassette(CassetteConfig),
 }
 
 impl EngineConfig {
-    /// Returns the engine's name: `simulated` or `llama`.
+    /// Returns the engine's name: `simulated`, `llama` or `cassette`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Simulated(_) => "simulated",
             Self::Llama(_) => "llama",
+            Self::Cassette(_) => "cassette",
         }
     }
 }
@@ -78,9 +83,9 @@ pub struct ReadyLine {
 /// The engine part of the ready line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadyEngine {
-    /// `simulated` or `llama`.
+    /// `simulated`, `llama` or `cassette`.
     pub kind: String,
-    /// Name of the model.
+    /// Name of the model; of a cassette with several, the first recorded one.
     pub model: String,
     /// SHA-256 that `/api/tags` gives, in hex.
     pub digest: String,
@@ -194,6 +199,7 @@ pub fn start(config: &ServeConfig) -> Result<Vec<RunningServer>, ServeError> {
 enum Prepared {
     Simulated(SimulatedConfig),
     Llama(Arc<LlamaConfig>, Arc<ModelCard>),
+    Cassette(Arc<Tape>),
 }
 
 impl Prepared {
@@ -207,6 +213,7 @@ impl Prepared {
                 let card = llama::inspect(config)?;
                 Ok(Self::Llama(Arc::new(config.clone()), Arc::new(card)))
             }
+            EngineConfig::Cassette(config) => Ok(Self::Cassette(Arc::new(Tape::new(config)))),
         }
     }
 }
@@ -365,20 +372,22 @@ async fn run(
     let listener =
         TcpListener::from_std(listener).map_err(system("register the listening socket"))?;
     let pacer = Pacer::start().map_err(system("make a timer"))?;
-    let engine = match engine {
-        Prepared::Simulated(config) => Engine::Simulated(Box::new(Simulated::new(config, pacer))),
-        Prepared::Llama(config, card) => Engine::Llama(Llama::new(config, card)),
+    let model = |engine| Backend::Model(Instance::new(engine, VERSION.to_owned()));
+    let backend = match engine {
+        Prepared::Simulated(config) => {
+            model(Engine::Simulated(Box::new(Simulated::new(config, pacer))))
+        }
+        Prepared::Llama(config, card) => model(Engine::Llama(Llama::new(config, card))),
+        Prepared::Cassette(tape) => Backend::Cassette(Player::new(tape, pacer)),
     };
-    let kind = engine.kind();
-    let card = engine.card();
-    let instance = Instance::new(engine, VERSION.to_owned());
+    let card = backend.cards().swap_remove(0);
     let ready = ReadyEngine {
-        kind: kind.to_owned(),
+        kind: backend.kind().to_owned(),
         model: card.name,
         digest: card.digest,
-        version: VERSION.to_owned(),
+        version: backend.version().to_owned(),
     };
-    let started = Started { log: Arc::clone(&instance.log), engine: ready };
+    let started = Started { log: Arc::clone(backend.log()), engine: ready };
     if report.send(Ok(started)).is_err() {
         return Ok(());
     }
@@ -386,7 +395,7 @@ async fn run(
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return Ok(()),
             accepted = listener.accept() => match accepted {
-                Ok((socket, _peer)) => accept(&instance, socket),
+                Ok((socket, _peer)) => accept(&backend, socket),
                 // Out of descriptors: give those in use time to close.
                 Err(_error) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
@@ -394,13 +403,13 @@ async fn run(
     }
 }
 
-fn accept(instance: &Arc<Instance>, socket: tokio::net::TcpStream) {
+fn accept(backend: &Backend, socket: tokio::net::TcpStream) {
     // Without it Nagle's algorithm would hold tokens back.
     if socket.set_nodelay(true).is_err() {
         return;
     }
-    let tags = Arc::new(Tags::new(Arc::clone(&instance.log)));
-    let service = front::service(Arc::clone(instance), Arc::clone(&tags));
+    let tags = Arc::new(Tags::new(Arc::clone(backend.log())));
+    let service = front::service(backend.clone(), Arc::clone(&tags));
     let connection =
         http1::Builder::new().serve_connection(StampedSocket::new(socket, tags), service);
     tokio::spawn(async move {

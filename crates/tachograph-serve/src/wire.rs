@@ -37,6 +37,13 @@ pub(crate) enum Route {
 }
 
 impl Route {
+    /// Returns the route at `path`, if one that produces text is there.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        let all =
+            [Self::OllamaGenerate, Self::OllamaChat, Self::OpenAiChat, Self::OpenAiCompletion];
+        all.into_iter().find(|route| route.path() == path)
+    }
+
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::OllamaGenerate => "/api/generate",

@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tachograph_model::options::OptionValue;
 use tachograph_model::plan::Metric;
 use tachograph_report::metric_id;
+use tachograph_serve::Speed;
 
 /// Measures LLM agents and publishes reports in which every number can be
 /// traced to a raw event and recomputed.
@@ -264,6 +265,17 @@ pub(crate) enum EngineChoice {
     Llama,
     /// Stated, seeded timing and generated words
     Simulated,
+    /// A recording, byte by byte at the recorded instants
+    Cassette,
+}
+
+/// What a request gets that was recorded more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RepeatsChoice {
+    /// The first recording, every time
+    First,
+    /// One recording after the other
+    Cycle,
 }
 
 /// Arguments of `tacho serve`.
@@ -299,6 +311,15 @@ pub(crate) struct ServeArgs {
     /// A llama-server program to use instead of the installed engine
     #[arg(long, value_name = "FILE")]
     pub(crate) llama_server: Option<PathBuf>,
+    /// A recording to play; stands for --engine cassette
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cassette: Option<PathBuf>,
+    /// How many times as fast as recorded the cassette is played; max: at once
+    #[arg(long, value_name = "N|max", default_value = "1", requires = "cassette")]
+    pub(crate) speed: Speed,
+    /// What a request gets that was recorded more than once
+    #[arg(long, value_enum, default_value = "first", requires = "cassette")]
+    pub(crate) repeats: RepeatsChoice,
     /// A setting of the simulated engine: output_token_ns=10000000
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
     pub(crate) set: Vec<(String, OptionValue)>,

@@ -41,19 +41,35 @@ pub(crate) fn resolve(
         .collect()
 }
 
-fn readable(input: &Path, base: Option<&Path>) -> Result<PathBuf, Failure> {
-    let joined = match (input.is_absolute(), base) {
-        (true, _) => input.to_path_buf(),
-        (false, Some(base)) => base.join(input),
+/// Returns where a file or folder of the plan is, which may be relative to the plan's own.
+fn located(named: &Path, base: Option<&Path>) -> Result<PathBuf, Failure> {
+    match (named.is_absolute(), base) {
+        (true, _) => Ok(named.to_path_buf()),
+        (false, Some(base)) => Ok(base.join(named)),
         (false, None) => {
-            let message = format!(
-                "the plan's input folder {} is relative to the plan file, which is not given",
-                input.display()
-            );
-            return Err(Failure::new(Exit::Usage, message)
-                .help("name it: tacho run PLAN --resume -o STUDY"));
+            let message =
+                format!("{} is relative to the plan file, which is not given", named.display());
+            Err(Failure::new(Exit::Usage, message)
+                .help("name it: tacho run PLAN --resume -o STUDY"))
         }
-    };
+    }
+}
+
+/// Returns where the cassette of a server is, after a look at whether it is one.
+///
+/// # Errors
+///
+/// A usage failure that names the file, and the line that is wrong.
+pub(crate) fn cassette(file: &str, base: Option<&Path>) -> Result<PathBuf, Failure> {
+    let path = located(Path::new(file), base)?;
+    tachograph_serve::read_cassette(&path).map_err(|error| {
+        Failure::usage(&error).help("`tacho record PLAN -o FILE` records one from a live server")
+    })?;
+    std::path::absolute(&path).map_err(|error| Failure::failed(&error))
+}
+
+fn readable(input: &Path, base: Option<&Path>) -> Result<PathBuf, Failure> {
+    let joined = located(input, base)?;
     let checked = std::path::absolute(&joined)
         .and_then(|folder| std::fs::read_dir(&folder).map(|_entries| folder));
     checked.map_err(|error| {

@@ -36,7 +36,7 @@ pub(crate) fn rehearse(
 ) -> Result<Vec<Rehearsed>, Failure> {
     let plan = &loaded.plan;
     let inputs = inputs::resolve(plan, Some(&loaded.folder), cache)?;
-    let mut servers = session::Servers::start(plan, cache)?;
+    let mut servers = session::Servers::start(plan, Some(&loaded.folder), cache)?;
     let programs = Programs::of_tacho(&session::executable()?);
     let salt = format!("rehearsal {}", clock::rfc3339_now());
     let mut context = RunContext {

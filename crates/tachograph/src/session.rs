@@ -19,7 +19,7 @@ use tachograph_run::server::{ManagedServer, ServeCommand, ServerError};
 
 use crate::failure::{Exit, Failure, chain};
 use crate::memory::Memory;
-use crate::{cache, engine, terminal};
+use crate::{cache, engine, inputs, terminal};
 
 /// The version of this program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -101,13 +101,17 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts the managed servers of `plan`, one after the other, and asks all of them
-    /// who they are. Whether all fit into memory is found out from the first.
+    /// Starts the managed servers of `plan`, whose folder is `base`, one after the other,
+    /// and asks all of them who they are. Whether all fit into memory is found out from the first.
     ///
     /// # Errors
     ///
     /// A failure that names the server and the fix; no server is left running.
-    pub(crate) fn start(plan: &Plan, chosen_cache: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        plan: &Plan,
+        base: Option<&Path>,
+        chosen_cache: Option<&Path>,
+    ) -> Result<Self, Failure> {
         refuse_what_is_missing(plan)?;
         let mut servers = Self { controls: BTreeMap::new(), identities: BTreeMap::new() };
         let mut memory = Memory::of(plan);
@@ -120,7 +124,7 @@ impl Servers {
                         engine::installed(chosen_cache, |line| terminal::note(line))?;
                         is_installed = true;
                     }
-                    let started = start(plan, server, managed, chosen_cache)?;
+                    let started = start((plan, base), server, managed, chosen_cache)?;
                     memory.check(server, &started)?;
                     ServerControl::Managed(started)
                 }
@@ -138,12 +142,7 @@ impl Servers {
 
 /// Refuses plans that need what this version lacks.
 fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
-    let is_cassette = |server: &Server| {
-        server.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
-    };
-    let missing = if plan.servers.iter().any(is_cassette) {
-        "the cassette engine"
-    } else if plan.agents.iter().any(|agent| agent.implementation != BuiltIn::Native) {
+    let missing = if plan.agents.iter().any(|agent| agent.implementation != BuiltIn::Native) {
         "an agent in Python"
     } else {
         return Ok(());
@@ -154,16 +153,20 @@ fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
 
 /// Starts a server of the plan, whose engine is in place, as a child process.
 fn start(
-    plan: &Plan,
+    (plan, base): (&Plan, Option<&Path>),
     server: &Server,
     managed: &Managed,
     chosen_cache: Option<&Path>,
 ) -> Result<ManagedServer, Failure> {
-    let mut extra = Vec::new();
-    if managed.engine == Engine::Llama {
-        extra.push("--cache".to_owned());
-        extra.push(cache::folder(chosen_cache)?.display().to_string());
-    }
+    let extra = match (managed.engine, &managed.cassette) {
+        (Engine::Llama, _) => {
+            vec!["--cache".to_owned(), cache::folder(chosen_cache)?.display().to_string()]
+        }
+        (Engine::Cassette, Some(file)) => {
+            vec!["--cassette".to_owned(), inputs::cassette(file, base)?.display().to_string()]
+        }
+        (Engine::Simulated | Engine::Cassette, _) => Vec::new(),
+    };
     let serve = [executable()?, "serve".to_owned()];
     let command = ServeCommand::of(&serve, managed, &server.model, plan.prompt_cache, &extra);
     ManagedServer::start(command).map_err(|error| {

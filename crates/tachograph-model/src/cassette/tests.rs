@@ -105,6 +105,9 @@ fn what_is_no_cassette_is_refused_by_line() {
         (with(&|it| it.answer.pieces[1].offset_ns = DurationNs(9)), 3, "piece 1 comes before"),
         (with(&|it| it.answer.pieces[1].body = Bytes::Base64("*".to_owned())), 3, "piece 1"),
         (with(&|it| it.answer.end_offset_ns = DurationNs(2_000)), 3, "before its last piece"),
+        (with(&|it| it.answer.headers[0].0 = "a b".to_owned()), 3, "no name of a header"),
+        (with(&|it| it.answer.headers[0].1 = "a\nb".to_owned()), 3, "control characters"),
+        (with(&|it| it.answer.headers[0].0 = "Content-Length".to_owned()), 3, "leave it out"),
         (
             [file(std::slice::from_ref(&good)), b"{\"a\":1}\n".to_vec()].concat(),
             3,

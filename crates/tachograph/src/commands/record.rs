@@ -59,7 +59,7 @@ pub(crate) fn record(
     let plan = adapted(&loaded.plan, &live);
     let runs = runs(&loaded.plan, &plan, &live);
     let inputs = inputs::resolve(&plan, Some(&loaded.folder), cache)?;
-    let servers = session::Servers::start(&plan, cache)?;
+    let servers = session::Servers::start(&plan, Some(&loaded.folder), cache)?;
     let identity = servers.identities.get(&live.name).cloned().unwrap_or_default();
     let partial = Partial::create(output, identity)?;
     carry_out(&plan, &runs, servers, &inputs, &partial)?;

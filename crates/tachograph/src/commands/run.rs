@@ -55,7 +55,7 @@ pub(crate) fn fresh(
 ) -> Result<Exit, Failure> {
     let inputs = inputs::resolve(&loaded.plan, Some(&loaded.folder), cache)?;
     Study::require_free(folder).map_err(|error| write_failure(&error))?;
-    let servers = Servers::start(&loaded.plan, cache)?;
+    let servers = Servers::start(&loaded.plan, Some(&loaded.folder), cache)?;
     let environment = session::environment(servers.identities.clone());
     let new = NewStudy {
         plan_toml: loaded.text.as_bytes(),
@@ -94,7 +94,7 @@ fn resume(
         return Ok(Exit::Done);
     }
     let inputs = inputs::resolve(&plan, base.as_deref(), cache)?;
-    let servers = Servers::start(&plan, cache)?;
+    let servers = Servers::start(&plan, base.as_deref(), cache)?;
     carry_out(study, &plan, servers, &inputs)
 }
 

@@ -3,14 +3,17 @@
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use serde_json::{Map, Value};
 use tachograph_model::options::OptionValue;
-use tachograph_serve::{EngineConfig, LlamaConfig, LlamaProgram, ServeConfig, SimulatedConfig};
+use tachograph_serve::{
+    CassetteConfig, EngineConfig, LlamaConfig, LlamaProgram, Repeats, ServeConfig, SimulatedConfig,
+    read_cassette,
+};
 
-use crate::args::{EngineChoice, ServeArgs};
+use crate::args::{EngineChoice, RepeatsChoice, ServeArgs};
 use crate::engine;
 use crate::failure::{Exit, Failure};
 use crate::signals;
@@ -19,9 +22,14 @@ use crate::terminal::{note, out};
 /// Carries the command out.
 pub(crate) fn execute(args: &ServeArgs) -> Result<Exit, Failure> {
     let listen = args.ports.iter().map(|port| SocketAddr::new(args.host, *port)).collect();
-    let engine = match args.engine {
-        EngineChoice::Simulated => EngineConfig::Simulated(simulated(args)?),
-        EngineChoice::Llama => EngineConfig::Llama(llama(args)?),
+    let engine = match (args.engine, &args.cassette) {
+        (_, Some(file)) => EngineConfig::Cassette(cassette(args, file)?),
+        (EngineChoice::Cassette, None) => {
+            let message = "the cassette engine plays a recording, and none is named";
+            return Err(Failure::new(Exit::Usage, message).help("name it: --cassette FILE"));
+        }
+        (EngineChoice::Simulated, None) => EngineConfig::Simulated(simulated(args)?),
+        (EngineChoice::Llama, None) => EngineConfig::Llama(llama(args)?),
     };
     let (stop, shutdown) = mpsc::channel();
     signals::on_each({
@@ -43,6 +51,22 @@ pub(crate) fn execute(args: &ServeArgs) -> Result<Exit, Failure> {
     tachograph_serve::serve(&config, |ready| out(ready), &shutdown)
         .map_err(|error| Failure::failed(&error))?;
     Ok(Exit::Done)
+}
+
+fn cassette(args: &ServeArgs, file: &Path) -> Result<CassetteConfig, Failure> {
+    if let Some((name, _)) = args.set.first() {
+        let message =
+            format!("--set {name} is for the simulated engine; this one plays a recording");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(CassetteConfig {
+        cassette: Arc::new(read_cassette(file).map_err(|error| Failure::usage(&error))?),
+        speed: args.speed,
+        repeats: match args.repeats {
+            RepeatsChoice::First => Repeats::First,
+            RepeatsChoice::Cycle => Repeats::Cycle,
+        },
+    })
 }
 
 fn simulated(args: &ServeArgs) -> Result<SimulatedConfig, Failure> {
