@@ -70,9 +70,7 @@ def report(requirements: list[str], *options: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as nowhere:
         command = [*PIP, "install", "--dry-run", "--quiet", "--ignore-installed", *options]
         command += ["--only-binary", ":all:", "--target", nowhere, "--report", "-"]
-        output = subprocess.run(
-            [*command, *requirements], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        output = subprocess.run([*command, *requirements], check=True, capture_output=True)
     installed: list[dict[str, Any]] = json.loads(output.stdout)["install"]
     return installed
 
@@ -85,7 +83,7 @@ def sha256(package: dict[str, Any]) -> str:
 
 def every_sha256(pin: str) -> set[str]:
     """Returns the digests of all wheels of a release that pip may choose."""
-    digests = set()
+    digests: set[str] = set()
     places = itertools.chain(itertools.product(PYTHONS, PLATFORMS), [(PYTHONS[0], "any")])
     for python, platform in places:
         options = ("--no-deps", "--python-version", python, "--platform", platform)

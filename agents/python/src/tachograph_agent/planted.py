@@ -156,6 +156,20 @@ def slowed(delay_s: float) -> Callable[[AsyncIterator[T]], AsyncIterator[T]]:
     return pieces
 
 
+def planted_worker(
+    flags: argparse.Namespace, task: Task, client: Client, streams: tuple[BinaryIO, BinaryIO]
+) -> Worker:
+    """Returns a worker with the planted differences, which writes to the first stream."""
+    events, start = streams
+    if flags.chunk_delay_ms:
+        slow: Any = slowed(flags.chunk_delay_ms / 1e3)
+        client.pieces = slow  # type: ignore[method-assign]
+    task = planted_task(task, flags.breach)
+    worker = PlantedWorker(task, client, PlantedOutput(events, flags), start)
+    worker.flags = flags
+    return worker
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carries the command out."""
     flags = parser().parse_args(arguments)
@@ -165,12 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def make_worker(task: Task, client: Client, output: Output, start: BinaryIO) -> Worker:
         del output
-        task = planted_task(task, flags.breach)
-        if flags.chunk_delay_ms:
-            client.pieces = slowed(flags.chunk_delay_ms / 1e3)  # type: ignore[assignment, method-assign]
-        worker = PlantedWorker(task, client, PlantedOutput(sys.stdout.buffer, flags), start)
-        worker.flags = flags
-        return worker
+        return planted_worker(flags, task, client, (sys.stdout.buffer, start))
 
     code = cli.execute(flags.client, (sys.stdin.buffer, sys.stdout.buffer), make_worker)
     assert len(memory) >= 0, "the memory is held to the end"
