@@ -155,7 +155,7 @@ def make_task(url: str, **changes: Any) -> Task:
 
 def run(steps: Coroutine[Any, Any, Any]) -> Any:
     """Runs a test's steps; what hangs is a failure, and not a test that never ends."""
-    return asyncio.run(asyncio.wait_for(steps, 60))
+    return asyncio.run(asyncio.wait_for(steps, 20))
 
 
 Events = list[dict[str, Any]]

@@ -269,6 +269,8 @@ def test_connections_are_kept_or_not_as_the_task_says(client: str) -> None:
             await made.close()
             return server.n_connections, [it.sent.is_fresh for it in records]
 
+    _, server = call(client, generated())
+    assert "connection: close\r\n" in server.requests[0][0].lower()
     assert run(steps("fresh")) == (2, [True, True])
     assert run(steps("keepalive")) == (1, [True, False])
 

@@ -66,7 +66,7 @@ def test_prompts_are_plain_concatenations() -> None:
         ),
         ("", "", [], []),
         ("```\n- 1\n```\n", "", [], []),
-        ("\u212aey findings:\n- a 1\n", "\u212aey findings:", ["a 1"], []),
+        ("\u212aey findings: x 2", "\u212aey findings: x 2", ["\u212aey findings: x 2"], []),
     ],
 )
 def test_parts_are_taken_out_of_answers(

@@ -73,6 +73,7 @@ def test_the_workflow_makes_two_calls_and_a_report(client: str, folder: str) -> 
     for sent, body in zip(of_type(events, "call_sent"), server.bodies, strict=True):
         assert sent["request"].encode() == body
         assert sent["request_sha256"] != sent["parity_sha256"]
+        assert sent["nonce"] in json.loads(body)["prompt"]
     finished = of_type(events, "call_finished")
     assert [it["n_chunks"] for it in finished] == [3, 3]
     assert [it["call"] for it in of_type(events, "chunk")] == [0, 0, 0, 1, 1, 1]
