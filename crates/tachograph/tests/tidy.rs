@@ -28,11 +28,12 @@ use tachograph_serve::SimulatedConfig;
 const SOURCE_LINES_MAX: usize = 700;
 
 /// Who may use whom. A crate that is not listed may not exist.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("tachograph-model", &[]),
     ("tachograph-stats", &[]),
     ("tachograph-run", &["tachograph-model"]),
-    ("tachograph-serve", &["tachograph-model"]),
+    ("tachograph-python", &["tachograph-model"]),
+    ("tachograph-serve", &["tachograph-model", "tachograph-python"]),
     ("tachograph-store", &["tachograph-model"]),
     ("tachograph-import", &["tachograph-model"]),
     ("tachograph-report", &["tachograph-model", "tachograph-stats"]),
@@ -43,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "tachograph-model",
             "tachograph-stats",
             "tachograph-run",
+            "tachograph-python",
             "tachograph-serve",
             "tachograph-store",
             "tachograph-import",
