@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::package::{FILES, HTTPX_REQUIREMENTS, OLLAMA_REQUIREMENTS};
+use crate::package::{FILES, HTTPX_REQUIREMENTS, OLLAMA_REQUIREMENTS, TEST_REQUIREMENTS};
 use crate::{Environment, PythonError, Recipe};
 
 /// The library that makes an agent's calls.
@@ -102,4 +102,23 @@ pub fn prepare_with(
     let folder = client.folder(directory);
     let environment = client.recipe().prepare(search_path, &folder, &mut progress)?;
     Ok(client.agent(environment))
+}
+
+/// Returns an environment with both client libraries and pytest, and without the agent
+/// itself: for tests of the agents in this repository, which run its sources.
+///
+/// # Errors
+///
+/// [`PythonError`], each with what to do about it.
+pub fn prepare_for_tests(
+    directory: &Path,
+    mut progress: impl FnMut(&str),
+) -> Result<Environment, PythonError> {
+    let recipe = Recipe {
+        requirements: TEST_REQUIREMENTS,
+        files: &[],
+        check: "import httpx, ollama, pytest",
+    };
+    let search_path = std::env::var_os("PATH").unwrap_or_default();
+    recipe.prepare(&search_path, &directory.join("tests"), &mut progress)
 }

@@ -144,6 +144,7 @@ impl Recipe<'_> {
         let requirements = directory.join(REQUIREMENTS_FILE);
         fs::write(&requirements, self.requirements).map_err(on("write", &requirements))?;
         venv.install(Packages::Pinned(&requirements), progress)?;
+        venv.remove_installer()?;
         self.finish(directory, &venv)?;
         let found = self.find(directory)?.expect("the stamp was just written");
         Ok(Environment { reused: false, ..found })

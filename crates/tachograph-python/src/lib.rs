@@ -14,7 +14,7 @@ mod package;
 mod process;
 mod venv;
 
-pub use agent::{AgentEnvironment, Client, find, prepare, prepare_with};
+pub use agent::{AgentEnvironment, Client, find, prepare, prepare_for_tests, prepare_with};
 pub use environment::{Environment, Recipe};
 pub use interpreter::find_python;
 pub use package::FILES;

@@ -3,7 +3,7 @@
 //! Owns: the list, which a test holds against the folder.
 
 /// Each file: its path below the folder of packages, and its text.
-pub const FILES: [(&str, &str); 22] = [
+pub const FILES: [(&str, &str); 23] = [
     (
         "tachograph_agent/__init__.py",
         include_str!("../../../agents/python/src/tachograph_agent/__init__.py"),
@@ -89,7 +89,14 @@ pub const FILES: [(&str, &str); 22] = [
         "tachograph_agent/worker.py",
         include_str!("../../../agents/python/src/tachograph_agent/worker.py"),
     ),
+    METADATA,
 ];
+
+/// By which the package is found among the installed ones.
+const METADATA: (&str, &str) = (
+    "tachograph_agent-0.1.0.dist-info/METADATA",
+    "Metadata-Version: 2.1\nName: tachograph-agent\nVersion: 0.1.0\n",
+);
 
 /// What the agent on `httpx` needs.
 pub(crate) const HTTPX_REQUIREMENTS: &str =
@@ -98,6 +105,10 @@ pub(crate) const HTTPX_REQUIREMENTS: &str =
 /// What the agent on the official `ollama` client needs.
 pub(crate) const OLLAMA_REQUIREMENTS: &str =
     include_str!("../../../agents/python/requirements/ollama.txt");
+
+/// What tests of the agents need.
+pub(crate) const TEST_REQUIREMENTS: &str =
+    include_str!("../../../agents/python/requirements/test.txt");
 
 #[cfg(test)]
 mod tests {
@@ -116,10 +127,16 @@ mod tests {
             .filter(|entry| entry.file_type().unwrap().is_file())
             .map(|entry| format!("tachograph_agent/{}", entry.file_name().to_str().unwrap()))
             .collect();
-        let listed: BTreeSet<String> = FILES.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let (metadata, files) = FILES.split_last().unwrap();
+        let listed: BTreeSet<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
         assert_eq!(listed, there);
-        for (path, text) in FILES {
-            assert_eq!(text, fs::read_to_string(folder.join(path)).unwrap(), "{path}");
+        for (path, text) in files {
+            assert_eq!(*text, fs::read_to_string(folder.join(path)).unwrap(), "{path}");
         }
+        let (_, version) = metadata.1.trim().rsplit_once("Version: ").unwrap();
+        let (_, init) = files.iter().find(|(path, _)| path.ends_with("__init__.py")).unwrap();
+        assert!(init.contains(&format!("__version__ = \"{version}\"")), "{init}");
+        let project = fs::read_to_string(folder.join("../pyproject.toml")).unwrap();
+        assert!(project.contains(&format!("\nversion = \"{version}\"")), "{project}");
     }
 }

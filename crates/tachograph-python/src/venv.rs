@@ -102,6 +102,22 @@ impl Venv {
         Err(PythonError::Pip { what, status: installed.status, trouble, output: installed.output })
     }
 
+    /// Removes pip and what `venv` brings along with it, when nothing more is to be
+    /// installed: the environment then holds what it is for, and its size says so.
+    ///
+    /// # Errors
+    ///
+    /// [`PythonError::Pip`] with the last lines that pip wrote.
+    pub fn remove_installer(&self) -> Result<(), PythonError> {
+        let Ran { status, output } =
+            self.run(&["-m", "pip", "uninstall", "--yes", "--quiet", "setuptools", "pip"])?;
+        if status.success() {
+            return Ok(());
+        }
+        let what = "a last change, which removes pip itself".to_owned();
+        Err(PythonError::Pip { what, status, trouble: PipTrouble::of(&output), output })
+    }
+
     /// Runs the environment's Python with nothing of the user's around it.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ case "$*" in *--require-hashes*) ;; *) echo no hashes >&2; exit 9 ;; esac
 if [ $flaw = pip ]; then echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES' >&2; exit 1; fi
 echo 'Collecting httpx==0.28.1 (from -r https://user:hunter2@host/file)'
 echo yes > "$here/packages/works" ;;
+*"pip uninstall --yes"*) echo gone > "$here/without-pip" ;;
 *purelib*) echo "$here/packages" ;;
 *python_version*) echo 3.12.1 ;;
 *distributions*) echo 'h11==0.16.0 httpx==0.28.1' ;;
@@ -72,7 +73,8 @@ fn an_environment_is_made_once() {
     let ours = directory.path().join("venv/packages/ours/a.py");
     assert_eq!(fs::read_to_string(ours).unwrap(), "1\n");
     let script = fs::metadata(&made.python).unwrap().len();
-    assert_eq!((made.bytes, made.files), (script + 4 + 2, 3), "python, `works` and our file");
+    let others = "yes\ngone\n1\n".len() as u64;
+    assert_eq!((made.bytes, made.files), (script + others, 4), "pip is gone, our file is there");
 
     let (again, lines) = prepare(&RECIPE, "none", directory.path());
     let expected = Environment { reused: true, ..made };
