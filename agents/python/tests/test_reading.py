@@ -97,6 +97,7 @@ def test_headings_are_those_outside_fences() -> None:
     ("kind", "data", "reason"),
     [
         ("csv", b"a,b\n1,2\n1,2,3\n", "line 3: 3 fields where the header has 2"),
+        ("csv", b'a,b\r\n\r\n"1\r\n2",3\r\n4\r\n', "line 5: 1 fields where"),
         ("csv", b"", "line 1: no header line; a CSV file starts with its column names"),
         ("csv", b"\n,\n1,2\n", "line 1: no header line; a CSV file starts with its column names"),
         ("json", b'{\n"a": 1,\n}', "malformed JSON"),

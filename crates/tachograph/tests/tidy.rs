@@ -56,8 +56,10 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// Arrows for tests and benchmarks only: the clients are measured against the
-/// simulated server, which knows when it sent what.
-const DEVELOPMENT_ARROWS: [(&str, &str); 1] = [("tachograph-run", "tachograph-serve")];
+/// simulated server, which knows when it sent what, and the native agent is held
+/// against those in Python.
+const DEVELOPMENT_ARROWS: [(&str, &str); 2] =
+    [("tachograph-run", "tachograph-serve"), ("tachograph-run", "tachograph-python")];
 
 /// The crate that is a dev-dependency only.
 const TESTKIT: &str = "tachograph-testkit";

@@ -132,6 +132,7 @@ def _csv(text: str) -> Outline:
     try:
         for row in reader:
             if not row:
+                line = reader.line_num + 1
                 continue
             if not n_columns:
                 if not any(trim(name) for name in row):

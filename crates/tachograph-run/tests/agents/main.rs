@@ -4,6 +4,7 @@
 mod barrier;
 #[path = "../support/ollama.rs"]
 mod ollama;
+mod python;
 mod servers;
 
 use std::fs;
