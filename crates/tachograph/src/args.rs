@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Power(PowerArgs),
     /// Serve a model on Ollama's and OpenAI's routes
     Serve(ServeArgs),
+    /// Make the environments of the agents in Python that Tachograph brings along
+    AgentSetup(AgentSetupArgs),
     /// Print the JSON schema of plans, for editors
     Schema,
     /// Print completions for a shell
@@ -300,6 +302,28 @@ pub(crate) struct ServeArgs {
     #[arg(long, hide = true)]
     pub(crate) watch_stdin: bool,
     /// Keep the engine and its model here
+    #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// Which agents are set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AgentChoice {
+    /// `implementation = "python-httpx"`
+    Httpx,
+    /// `implementation = "python-ollama"`
+    Ollama,
+    /// Every one
+    All,
+}
+
+/// Arguments of `tacho agent-setup`.
+#[derive(Debug, Args)]
+pub(crate) struct AgentSetupArgs {
+    /// Which agents
+    #[arg(value_enum, default_value = "all")]
+    pub(crate) agent: AgentChoice,
+    /// Keep the environments here
     #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
     pub(crate) cache: Option<PathBuf>,
 }

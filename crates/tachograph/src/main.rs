@@ -4,6 +4,7 @@
 //!
 //! Does not: compute; the rooms do.
 
+mod agents;
 mod args;
 mod cache;
 mod commands;
@@ -69,6 +70,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Baseline(args) => commands::baseline::execute(&args),
         Command::Power(args) => commands::power::execute(&args),
         Command::Serve(args) => commands::serve::execute(&args),
+        Command::AgentSetup(args) => commands::agent_setup::execute(&args),
         Command::Schema => {
             terminal::out(format!("{:#}", tachograph_model::plan::Plan::json_schema()));
             Ok(Exit::Done)

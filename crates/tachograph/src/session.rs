@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tachograph_model::environment::{Environment, ServerIdentity};
-use tachograph_model::plan::implementations::{BuiltIn, Instrument};
+use tachograph_model::plan::implementations::Instrument;
 use tachograph_model::plan::{Engine, Managed, Plan, Server, Timeouts};
 use tachograph_run::client::{Endpoint, Secret};
 use tachograph_run::execute::ServerControl;
@@ -137,7 +137,11 @@ impl Servers {
 }
 
 /// Refuses plans that need what this version lacks.
-fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// A usage failure that names what it lacks.
+pub(crate) fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
     let is_cassette = |server: &Server| {
         server.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
     };
@@ -145,8 +149,6 @@ fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
         "the tap"
     } else if plan.servers.iter().any(is_cassette) {
         "the cassette engine"
-    } else if plan.agents.iter().any(|agent| agent.implementation != BuiltIn::Native) {
-        "an agent in Python"
     } else {
         return Ok(());
     };

@@ -30,13 +30,11 @@ fn mistakes_in_plans_are_shown_with_their_place() {
 #[test]
 fn implementations_are_planned_and_not_executed_yet() {
     let place = Place::new(1);
-    let python = "server = 'main'\nimplementation = 'python-httpx'";
     let two = "[[agents]]\nname = 'other'\nserver = 'main'\n\
                [implementations]\nagents = ['analyst', 'other']\n[factors]";
     let compared = plan(1).replacen("[factors]", two, 1);
     for (text, missing) in [
         (plan(1).replacen("blocks", "instrument = 'tap'\nblocks", 1), "the tap"),
-        (plan(1).replacen("server = 'main'", python, 1), "an agent in Python"),
         (cassette(), "the cassette engine"),
         (compared.clone(), "the tap"),
     ] {
