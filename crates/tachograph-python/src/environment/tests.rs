@@ -85,7 +85,6 @@ fn an_environment_is_made_once() {
 #[test]
 fn what_changed_is_made_anew() {
     let directory = tempfile::tempdir().unwrap();
-    prepare(&RECIPE, "none", directory.path()).0.unwrap();
     let others = [
         Recipe { requirements: "a==2\n", ..RECIPE },
         Recipe { files: &[("ours/a.py", "2\n")], ..RECIPE },
@@ -93,6 +92,7 @@ fn what_changed_is_made_anew() {
         Recipe { check: "import theirs", ..RECIPE },
     ];
     for other in others {
+        prepare(&RECIPE, "none", directory.path()).0.unwrap();
         assert_eq!(other.find(directory.path()).unwrap(), None, "{other:?}");
         let made = prepare(&other, "none", directory.path()).0.unwrap();
         assert!(!made.reused, "{other:?}");
