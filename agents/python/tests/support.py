@@ -184,23 +184,19 @@ def of_type(events: Events, name: str) -> Events:
     return [event for event in events if event["type"] == name]
 
 
+WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "file_ingested": lambda it: f"+{it['path']}",
+    "file_skipped": lambda it: f"-{it['path']}",
+    "stage_started": lambda it: f"<{it['stage']}",
+    "stage_finished": lambda it: f"{it['stage']}>",
+    "call_sent": lambda it: f"call{it['call']}",
+    "call_finished": lambda it: str(it["status"]),
+    "artifact": lambda it: str(it["name"]),
+    "done": lambda it: str(it["outcome"]),
+}
+
+
 def shape(events: Events) -> str:
     """Returns the events by name, chunks left out."""
-    words = []
-    for event in events:
-        name = event["type"]
-        if name == "chunk":
-            continue
-        words.append(
-            {
-                "file_ingested": lambda it: f"+{it['path']}",
-                "file_skipped": lambda it: f"-{it['path']}",
-                "stage_started": lambda it: f"<{it['stage']}",
-                "stage_finished": lambda it: f"{it['stage']}>",
-                "call_sent": lambda it: f"call{it['call']}",
-                "call_finished": lambda it: it["status"],
-                "artifact": lambda it: it["name"],
-                "done": lambda it: it["outcome"],
-            }.get(name, lambda it: it["type"])(event)
-        )
-    return " ".join(words)
+    told = [event for event in events if event["type"] != "chunk"]
+    return " ".join(WORDS.get(it["type"], lambda it: str(it["type"]))(it) for it in told)

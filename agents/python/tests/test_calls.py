@@ -112,8 +112,10 @@ def test_the_httpx_client_sends_the_native_bytes() -> None:
 
 
 def test_the_ollama_client_sends_the_same_json_in_another_order() -> None:
-    options = {"temperature": 0.5, "seed": 3, "stop": ["a"], "keep_alive": "5m", "think": False}
-    for api, extra in (("ollama-generate", {}), ("ollama-chat", {"tools": []})):
+    options: dict[str, Any] = {"temperature": 0.5, "seed": 3, "stop": ["a"]}
+    options |= {"keep_alive": "5m", "think": False}
+    added: dict[str, dict[str, Any]] = {"ollama-generate": {}, "ollama-chat": {"tools": []}}
+    for api, extra in added.items():
         record, server = call("ollama", [document("500 No", "")], server__api=api, options=options)
         expected = fields(api, "m:1b", "Hé", options, "nonce")[0]
         # What it adds to a chat: see the README.

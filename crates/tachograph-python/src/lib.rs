@@ -17,8 +17,7 @@ mod venv;
 pub use agent::{AgentEnvironment, Client, find, prepare, prepare_for_tests, prepare_with};
 pub use environment::{Environment, Recipe};
 pub use interpreter::find_python;
-pub use package::FILES;
-pub use process::{Ran, run};
+pub use process::Ran;
 pub use venv::{Packages, Venv, lock, write_stamp};
 
 use std::io;

@@ -3,7 +3,7 @@
 //! Owns: the list, which a test holds against the folder.
 
 /// Each file: its path below the folder of packages, and its text.
-pub const FILES: [(&str, &str); 23] = [
+pub(crate) const FILES: [(&str, &str); 23] = [
     (
         "tachograph_agent/__init__.py",
         include_str!("../../../agents/python/src/tachograph_agent/__init__.py"),

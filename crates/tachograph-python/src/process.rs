@@ -24,7 +24,7 @@ pub struct Ran {
 /// # Errors
 ///
 /// [`PythonError::Run`] if it could not be started; how it ended is no error.
-pub fn run(mut command: Command, on_line: &mut dyn FnMut(&str)) -> Result<Ran, PythonError> {
+pub(crate) fn run(mut command: Command, on_line: &mut dyn FnMut(&str)) -> Result<Ran, PythonError> {
     let program = PathBuf::from(command.get_program());
     let failed = |source| PythonError::Run { program: program.clone(), source };
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
