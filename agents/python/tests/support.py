@@ -199,4 +199,4 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 def shape(events: Events) -> str:
     """Returns the events by name, chunks left out."""
     told = [event for event in events if event["type"] != "chunk"]
-    return " ".join(WORDS.get(it["type"], lambda it: str(it["type"]))(it) for it in told)
+    return " ".join(WORDS[it["type"]](it) if it["type"] in WORDS else it["type"] for it in told)
