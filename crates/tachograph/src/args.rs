@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Tap(TapArgs),
     /// Record what a live server answers to a plan's agents, to be played back
     Record(RecordArgs),
+    /// Make the environments of the agents in Python that Tachograph brings along
+    AgentSetup(AgentSetupArgs),
     /// Print the JSON schema of plans, for editors
     Schema,
     /// Print completions for a shell
@@ -327,6 +329,28 @@ pub(crate) struct ServeArgs {
     #[arg(long, hide = true)]
     pub(crate) watch_stdin: bool,
     /// Keep the engine and its model here
+    #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// Which agents are set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AgentChoice {
+    /// `implementation = "python-httpx"`
+    Httpx,
+    /// `implementation = "python-ollama"`
+    Ollama,
+    /// Every one
+    All,
+}
+
+/// Arguments of `tacho agent-setup`.
+#[derive(Debug, Args)]
+pub(crate) struct AgentSetupArgs {
+    /// Which agents
+    #[arg(value_enum, default_value = "all")]
+    pub(crate) agent: AgentChoice,
+    /// Keep the environments here
     #[arg(long, value_name = "DIR", env = "TACHO_CACHE")]
     pub(crate) cache: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@
 //!
 //! Does not: compute anything that is worth a test of its own.
 
+pub(crate) mod agent_setup;
 pub(crate) mod analyze;
 pub(crate) mod baseline;
 pub(crate) mod compare;

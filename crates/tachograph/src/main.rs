@@ -4,6 +4,7 @@
 //!
 //! Does not: compute; the rooms do.
 
+mod agents;
 mod args;
 mod cache;
 mod commands;
@@ -71,6 +72,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Serve(args) => commands::serve::execute(&args),
         Command::Tap(args) => commands::tap::execute(&args),
         Command::Record(args) => commands::record::execute(&args),
+        Command::AgentSetup(args) => commands::agent_setup::execute(&args),
         Command::Schema => {
             terminal::out(format!("{:#}", tachograph_model::plan::Plan::json_schema()));
             Ok(Exit::Done)

@@ -6,9 +6,10 @@ use tachograph_model::event::RunOutcome;
 use tachograph_model::plan::{Plan, expand};
 use tachograph_model::run::{Arm, Configuration, ConfigurationId, Run};
 use tachograph_run::clock;
-use tachograph_run::execute::{Interrupt, Programs, RunContext, execute_run};
+use tachograph_run::execute::{Interrupt, RunContext, execute_run};
 use tachograph_run::sensors::Sensors;
 
+use crate::agents::Agents;
 use crate::failure::{Exit, Failure};
 use crate::loaded_plan::LoadedPlan;
 use crate::{inputs, session};
@@ -36,11 +37,11 @@ pub(crate) fn rehearse(
 ) -> Result<Vec<Rehearsed>, Failure> {
     let plan = &loaded.plan;
     let inputs = inputs::resolve(plan, Some(&loaded.folder), cache)?;
+    let agents = Agents::prepare(plan, cache)?;
     let mut servers = session::Servers::start(plan, Some(&loaded.folder), cache)?;
-    let programs = Programs::of_tacho(&session::executable()?);
     let salt = format!("rehearsal {}", clock::rfc3339_now());
     let mut context = RunContext {
-        programs: &programs,
+        programs: &agents.programs,
         inputs: &inputs,
         servers: &mut servers.controls,
         nonce_salt: &salt,

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tachograph_model::environment::{Environment, ServerIdentity};
-use tachograph_model::plan::implementations::BuiltIn;
 use tachograph_model::plan::{Engine, Managed, Plan, Server, Timeouts};
 use tachograph_run::client::{Endpoint, Secret};
 use tachograph_run::execute::ServerControl;
@@ -112,7 +111,6 @@ impl Servers {
         base: Option<&Path>,
         chosen_cache: Option<&Path>,
     ) -> Result<Self, Failure> {
-        refuse_what_is_missing(plan)?;
         let mut servers = Self { controls: BTreeMap::new(), identities: BTreeMap::new() };
         let mut memory = Memory::of(plan);
         let mut is_installed = false;
@@ -138,17 +136,6 @@ impl Servers {
         }
         Ok(servers)
     }
-}
-
-/// Refuses plans that need what this version lacks.
-fn refuse_what_is_missing(plan: &Plan) -> Result<(), Failure> {
-    let missing = if plan.agents.iter().any(|agent| agent.implementation != BuiltIn::Native) {
-        "an agent in Python"
-    } else {
-        return Ok(());
-    };
-    let message = format!("the plan needs {missing}, which this version of tacho lacks");
-    Err(Failure::new(Exit::Usage, message).help("`tacho plan` shows what would run"))
 }
 
 /// Starts a server of the plan, whose engine is in place, as a child process.

@@ -28,11 +28,12 @@ use tachograph_serve::SimulatedConfig;
 const SOURCE_LINES_MAX: usize = 700;
 
 /// Who may use whom. A crate that is not listed may not exist.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("tachograph-model", &[]),
     ("tachograph-stats", &[]),
     ("tachograph-run", &["tachograph-model"]),
-    ("tachograph-serve", &["tachograph-model"]),
+    ("tachograph-python", &["tachograph-model"]),
+    ("tachograph-serve", &["tachograph-model", "tachograph-python"]),
     ("tachograph-store", &["tachograph-model"]),
     ("tachograph-import", &["tachograph-model"]),
     ("tachograph-report", &["tachograph-model", "tachograph-stats"]),
@@ -43,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "tachograph-model",
             "tachograph-stats",
             "tachograph-run",
+            "tachograph-python",
             "tachograph-serve",
             "tachograph-store",
             "tachograph-import",
@@ -54,8 +56,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Arrows for tests and benchmarks only: the clients are measured against the
-/// simulated server, which knows when it sent what.
-const DEVELOPMENT_ARROWS: [(&str, &str); 1] = [("tachograph-run", "tachograph-serve")];
+/// simulated server, which knows when it sent what, and the native agent is held
+/// against those in Python.
+const DEVELOPMENT_ARROWS: [(&str, &str); 2] =
+    [("tachograph-run", "tachograph-serve"), ("tachograph-run", "tachograph-python")];
 
 /// The crate that is a dev-dependency only.
 const TESTKIT: &str = "tachograph-testkit";

@@ -213,7 +213,7 @@ fn parse_number(text: &str) -> Option<f64> {
 
 fn csv(text: &str) -> Result<Outline, OutlineError> {
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(|error| csv_error(&error))?.clone();
+    let headers = reader.headers().map_err(|error| csv_error(&error, text))?.clone();
     if headers.iter().all(|name| name.trim().is_empty()) {
         return Err(OutlineError::NoHeader);
     }
@@ -221,7 +221,7 @@ fn csv(text: &str) -> Result<Outline, OutlineError> {
         headers.iter().take(SERIES_MAX).map(|name| Series::new(name.trim())).collect();
     let mut n_rows = 0_u64;
     let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|error| csv_error(&error))? {
+    while reader.read_record(&mut record).map_err(|error| csv_error(&error, text))? {
         n_rows += 1;
         for (column, field) in columns.iter_mut().zip(&record) {
             match parse_number(field) {
@@ -234,15 +234,31 @@ fn csv(text: &str) -> Result<Outline, OutlineError> {
     Ok(Outline { extent: counted(n_rows, "row"), details: describe(&columns) })
 }
 
-fn csv_error(error: &csv::Error) -> OutlineError {
+fn csv_error(error: &csv::Error, text: &str) -> OutlineError {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => OutlineError::RowLength {
-            line: pos.as_ref().map_or(0, csv::Position::line),
+            line: pos.as_ref().map_or(0, |pos| line_of_row(text, pos.byte())),
             found: *len,
             expected: *expected_len,
         },
         _ => OutlineError::Csv(error.to_string()),
     }
+}
+
+/// Returns the line, from 1, of the row that begins at `byte` or after line ends there:
+/// the parser leaves the line feed of a CR LF, and empty lines, to the row that follows.
+fn line_of_row(text: &str, byte: u64) -> u64 {
+    let bytes = text.as_bytes();
+    let mut start = usize::try_from(byte).unwrap_or(bytes.len()).min(bytes.len());
+    while bytes.get(start).is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
+        start += 1;
+    }
+    let ends_line = |at: &usize| match bytes[*at] {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    1 + (0..start).filter(ends_line).count() as u64
 }
 
 fn counted(n: u64, noun: &str) -> String {
@@ -465,6 +481,15 @@ mod tests {
             reason(FileKind::Csv, b"a,b\n1,2\n1,2,3\n"),
             "line 3: 3 fields where the header has 2"
         );
+        for (text, line) in [
+            ("a,b\r\n1,2\r\n3\r\n", 3),
+            ("a,b\n\n\n3\n", 4),
+            ("a,b\n\"1\n2\",3\n4\n", 4),
+            ("a,b\r1,2\r3\r", 3),
+        ] {
+            let expected = format!("line {line}: 1 fields where the header has 2");
+            assert_eq!(reason(FileKind::Csv, text.as_bytes()), expected, "{text:?}");
+        }
         assert_eq!(reason(FileKind::Csv, b""), OutlineError::NoHeader.to_string());
         assert_eq!(
             reason(FileKind::Json, b"{\n\"a\": 1,\n}"),

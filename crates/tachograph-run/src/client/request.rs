@@ -3,7 +3,9 @@
 //! Owns: how a prompt and options become the JSON of each protocol. Keys are sorted,
 //! nothing is spaced, text is UTF-8 and not escaped beyond what JSON demands, so
 //! every implementation can produce the same bytes (in Python:
-//! `json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)`).
+//! `json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)`, but
+//! `0.00001` and `1e-6` where that writes `1e-05` and `1e-06`; see
+//! `agents/python/src/tachograph_agent/request.py`).
 //!
 //! Does not: add a nonce (the prompt comes with it), or judge options. What a
 //! protocol cannot carry is said in a [`Notice`], never dropped in silence.

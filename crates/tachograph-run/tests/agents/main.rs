@@ -4,6 +4,7 @@
 mod barrier;
 #[path = "../support/ollama.rs"]
 mod ollama;
+mod python;
 mod servers;
 
 use std::fs;
@@ -142,8 +143,8 @@ fn the_workflow_makes_two_calls_and_a_report() {
     assert!(report.contains("| b/bad.json | line 3, column 0: malformed JSON"), "{report}");
 }
 
-/// The expected texts come from another implementation, written from the rules:
-/// `python3 tests/agents/reference/summary.py ../../samples BYTES`.
+/// The expected texts come from another implementation, written from the rules: with
+/// `PYTHONPATH=agents/python/src`, `python3 -m tachograph_agent.summary samples BYTES`.
 #[test]
 fn the_summary_of_the_samples_can_be_made_elsewhere() {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));

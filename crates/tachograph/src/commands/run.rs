@@ -16,6 +16,7 @@ use tachograph_run::sensors::Sensors;
 use tachograph_run::{clock, worker};
 use tachograph_store::{NewStudy, Study, WriteError};
 
+use crate::agents::Agents;
 use crate::args::{Overrides, RunArgs};
 use crate::failure::{Exit, Failure, chain};
 use crate::loaded_plan::{self, LoadedPlan};
@@ -55,8 +56,10 @@ pub(crate) fn fresh(
 ) -> Result<Exit, Failure> {
     let inputs = inputs::resolve(&loaded.plan, Some(&loaded.folder), cache)?;
     Study::require_free(folder).map_err(|error| write_failure(&error))?;
+    let agents = Agents::prepare(&loaded.plan, cache)?;
     let servers = Servers::start(&loaded.plan, Some(&loaded.folder), cache)?;
-    let environment = session::environment(servers.identities.clone());
+    let mut environment = session::environment(servers.identities.clone());
+    environment.implementations = agents.implementations;
     let new = NewStudy {
         plan_toml: loaded.text.as_bytes(),
         plan: &loaded.plan,
@@ -66,7 +69,7 @@ pub(crate) fn fresh(
     };
     let study = Study::create(folder, &new, &clock::rfc3339_now())
         .map_err(|error| write_failure(&error))?;
-    carry_out(study, &loaded.plan, servers, &inputs)
+    carry_out(study, &loaded.plan, &agents.programs, servers, &inputs)
 }
 
 fn resume(
@@ -94,8 +97,9 @@ fn resume(
         return Ok(Exit::Done);
     }
     let inputs = inputs::resolve(&plan, base.as_deref(), cache)?;
+    let agents = Agents::prepare(&plan, cache)?;
     let servers = Servers::start(&plan, base.as_deref(), cache)?;
-    carry_out(study, &plan, servers, &inputs)
+    carry_out(study, &plan, &agents.programs, servers, &inputs)
 }
 
 /// Returns the folder of the plan at `path` if it is the study's plan.
@@ -118,6 +122,7 @@ fn same_plan(path: &Path, folder: &Path) -> Result<std::path::PathBuf, Failure> 
 fn carry_out(
     mut study: Study,
     plan: &Plan,
+    programs: &Programs,
     mut servers: Servers,
     inputs: &std::collections::BTreeMap<String, std::path::PathBuf>,
 ) -> Result<Exit, Failure> {
@@ -131,11 +136,10 @@ fn carry_out(
             _ => note("abandoning the current run"),
         }
     })?;
-    let programs = Programs::of_tacho(&session::executable()?);
     let salt = format!("{} {}", Digest::of(&plan.lock_bytes()), clock::rfc3339_now());
     let sensors = Sensors::default();
     let mut context = RunContext {
-        programs: &programs,
+        programs,
         inputs,
         servers: &mut servers.controls,
         nonce_salt: &salt,

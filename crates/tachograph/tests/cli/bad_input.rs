@@ -28,31 +28,6 @@ fn mistakes_in_plans_are_shown_with_their_place() {
 }
 
 #[test]
-fn implementations_are_planned_and_not_executed_yet() {
-    let place = Place::new(1);
-    let python = "server = 'main'\nimplementation = 'python-httpx'";
-    for (text, missing) in [
-        (plan(1).replacen("server = 'main'", python, 1), "an agent in Python"),
-        (cassette(), "the cassette engine"),
-    ] {
-        fs::write(place.path("later.toml"), &text).unwrap();
-        place.expect(0, &["plan", "later.toml"]);
-        let said = place.expect(2, &["run", "later.toml", "-o", "later-study"]);
-        assert!(said.contains(&format!("the plan needs {missing}, which")), "{said}");
-        assert!(!place.path("later-study").exists(), "nothing was begun");
-    }
-}
-
-/// A plan whose server replays a recording.
-fn cassette() -> String {
-    "schema = 'tachograph-plan/1'\nname = 't'\nblocks = 3\nprompt_cache = 'off'\n\
-     [[servers]]\nname = 'main'\nmodel = 'm'\n\
-     managed = { engine = 'cassette', cassette = 'x' }\n\
-     [[agents]]\nname = 'analyst'\nserver = 'main'\ninput = 'data'\n[options]\nseed = 1\n"
-        .to_owned()
-}
-
-#[test]
 fn servers_that_are_not_there_are_named() {
     let place = Place::new(1);
     // A port that was free a moment ago, with nobody behind it.

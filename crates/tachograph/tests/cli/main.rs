@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod agent_setup;
 mod analyze;
 mod bad_input;
 mod compared;
