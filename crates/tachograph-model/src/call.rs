@@ -245,6 +245,7 @@ pub fn assemble<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Vec<CallRec
 pub struct Assembly {
     open: BTreeMap<u32, (CallSent, Vec<Chunk>)>,
     calls: Vec<CallRecord>,
+    n_stray: usize,
 }
 
 impl Assembly {
@@ -252,20 +253,31 @@ impl Assembly {
     pub fn add(&mut self, event: Event) {
         match event {
             Event::CallSent(sent) => {
-                self.open.insert(sent.call, (sent, Vec::new()));
+                let again = self.open.insert(sent.call, (sent, Vec::new()));
+                self.n_stray += usize::from(again.is_some());
             }
             Event::Chunk(chunk) => {
                 if let Some((_, chunks)) = self.open.get_mut(&chunk.call) {
                     chunks.push(chunk);
+                } else {
+                    self.n_stray += 1;
                 }
             }
             Event::CallFinished(finished) => {
                 if let Some((sent, chunks)) = self.open.remove(&finished.call) {
                     self.calls.push(CallRecord { sent, chunks, finished });
+                } else {
+                    self.n_stray += 1;
                 }
             }
             _ => {}
         }
+    }
+
+    /// Returns how many events so far belong to no call that was under way; they are left
+    /// out.
+    pub fn n_stray(&self) -> usize {
+        self.n_stray
     }
 
     /// Returns the calls in order of sending, and how many have no end.

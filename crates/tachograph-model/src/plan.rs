@@ -73,6 +73,10 @@ pub struct Plan {
     /// How long to wait.
     #[serde(default)]
     pub timeouts: Timeouts,
+    /// How many seconds the process of an agent may take before it is ended; absent: what
+    /// its calls may take by the time-outs, and two minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_limit_s: Option<f64>,
     /// Whose stamps of calls count; the tap's in a plan with implementations.
     #[serde(default, skip_serializing_if = "Instrument::is_agents")]
     pub instrument: Instrument,

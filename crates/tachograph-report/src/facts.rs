@@ -74,6 +74,8 @@ pub struct AgentFacts {
     pub own_calls: Option<Vec<CallFacts>>,
     /// Calls that were sent and have no end, because the worker died.
     pub n_unfinished_calls: usize,
+    /// Events of calls that it had not said were under way; they are left out.
+    pub n_stray_events: usize,
     /// How its workflow ended; absent if it never said.
     pub workflow: Option<WorkflowOutcome>,
     /// How long each stage took, warm-up excluded.

@@ -75,10 +75,11 @@ pub(crate) enum Check {
     Parity,
     OwnFigures,
     ProcessLife,
+    WorkerOutput,
 }
 
 impl Check {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::PlanDigest,
         Self::Harness,
         Self::ServerIdentity,
@@ -86,6 +87,7 @@ impl Check {
         Self::Parity,
         Self::OwnFigures,
         Self::ProcessLife,
+        Self::WorkerOutput,
         Self::KernelStamps,
         Self::SchedulingDelay,
         Self::ClockSteps,
@@ -144,6 +146,7 @@ impl Check {
             Self::Parity => "implementations did the same",
             Self::OwnFigures => "agents' own figures agree with the instrument's",
             Self::ProcessLife => "what agents tell of lies within their processes' lives",
+            Self::WorkerOutput => "agents wrote events only, each call's in order",
         }
     }
 }

@@ -559,6 +559,9 @@ fn kill_all(agents: &mut [Agent], messages: &Receiver<Message>) {
 
 /// Returns how long the workers of a run may take.
 fn limit(plan: &Plan) -> DurationNs {
+    if let Some(seconds) = plan.agent_limit_s {
+        return Timeouts::duration(seconds);
+    }
     let is_native =
         |agent: &AgentSpec| agent.command.is_none() && agent.implementation == BuiltIn::Native;
     let is_foreign = !plan.agents.iter().all(is_native);

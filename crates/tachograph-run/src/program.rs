@@ -23,9 +23,6 @@ use tachograph_model::units::DurationNs;
 
 use crate::clock;
 
-/// How long a worker may take until it is ready, and then until it ends.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// A folder that is not there: a worker that reads nothing makes no call.
 const NO_INPUT: &str = "/nonexistent/tachograph";
 
@@ -68,12 +65,13 @@ pub fn identify(file: &Path) -> Option<(u64, Digest)> {
 }
 
 /// Starts a worker with a task that has nothing to read, and returns how long it took
-/// from the start until it said `ready`. It has ended when this returns.
+/// from the start until it said `ready`; a worker that says nothing for `patience` is
+/// ended. It has ended when this returns.
 ///
 /// # Errors
 ///
 /// [`FirstStartError`] if it could not be started or was not ready in time.
-pub fn first_start(command: &[String]) -> Result<DurationNs, FirstStartError> {
+pub fn first_start(command: &[String], patience: Duration) -> Result<DurationNs, FirstStartError> {
     let (program, arguments) = command.split_first().expect("a command has a program");
     let failed = |source| FirstStartError::Spawn { program: program.clone(), source };
     let began = clock::now();
@@ -92,7 +90,7 @@ pub fn first_start(command: &[String]) -> Result<DurationNs, FirstStartError> {
     drop((input, written));
     let mut said = "nothing".to_owned();
     let mut ready = None;
-    while let Ok((is_event, line)) = lines.recv_timeout(PATIENCE) {
+    while let Ok((is_event, line)) = lines.recv_timeout(patience) {
         if !is_event {
             said = line;
         } else if ready.is_none()
@@ -158,6 +156,8 @@ fn idle_task() -> Task {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_mins(1);
+
     fn shell(script: &str) -> Vec<String> {
         ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
     }
@@ -168,14 +168,14 @@ mod tests {
         let script = format!(
             "read task; case $task in *'\"input\":\"/nonexistent/'*) ;; *) exit;; esac; echo hello; echo '{ready}'; echo '{ready}'"
         );
-        assert!(first_start(&shell(&script)).unwrap().0 > 0);
+        assert!(first_start(&shell(&script), PATIENCE).unwrap().0 > 0);
     }
 
     #[test]
     fn a_worker_that_is_never_ready_is_named_with_what_it_said() {
-        let error = first_start(&shell("echo 'no module' >&2; echo '{}'")).unwrap_err();
+        let error = first_start(&shell("echo 'no module' >&2; echo '{}'"), PATIENCE).unwrap_err();
         assert_eq!(error.to_string(), "/bin/sh did not say `ready`; it said: no module");
-        let error = first_start(&["/nonexistent/agent".to_owned()]).unwrap_err();
+        let error = first_start(&["/nonexistent/agent".to_owned()], PATIENCE).unwrap_err();
         assert!(matches!(error, FirstStartError::Spawn { .. }), "{error}");
     }
 

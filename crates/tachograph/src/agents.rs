@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tachograph_model::environment::Program;
 use tachograph_model::plan::implementations::{BuiltIn, Protocol};
@@ -17,6 +18,10 @@ use tachograph_run::program;
 
 use crate::failure::{Exit, Failure, chain};
 use crate::{cache, session, terminal};
+
+/// How long an agent may take until it is ready, and then until it ends, unless the plan
+/// says it.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The programs of a plan, ready to be started.
 #[derive(Debug)]
@@ -48,11 +53,12 @@ impl Agents {
                 environments.insert(built_in, agent);
             }
         }
+        let patience = plan.agent_limit_s.map_or(PATIENCE, Duration::from_secs_f64);
         let mut implementations = BTreeMap::new();
         for name in plan.implementations.iter().flat_map(|parts| &parts.agents) {
             let spec = plan.agent(name).expect("parse checks that these agents are there");
             let environment = environments.get(&spec.implementation);
-            implementations.insert(name.clone(), describe(spec, &programs, environment)?);
+            implementations.insert(name.clone(), describe(spec, &programs, environment, patience)?);
         }
         Ok(Self { programs, implementations })
     }
@@ -100,6 +106,7 @@ fn describe(
     spec: &AgentSpec,
     programs: &Programs,
     agent: Option<&AgentEnvironment>,
+    patience: Duration,
 ) -> Result<Program, Failure> {
     let command = programs.of_agent(spec).expect("what the plan needs was set up");
     let mut described = Program::default();
@@ -119,7 +126,7 @@ fn describe(
         described.packages.clone_from(&environment.packages);
     }
     if spec.protocol == Protocol::Worker {
-        match program::first_start(command) {
+        match program::first_start(command, patience) {
             Ok(took) => described.discarded_start_ns = Some(took),
             // An agent of the user's own may not be made for a task without input.
             Err(error) if spec.command.is_some() => {
@@ -155,7 +162,7 @@ mod tests {
         let mut own = spec("");
         own.command = Some(["/bin/sh", "-c", READY].map(str::to_owned).to_vec());
         let programs = Programs::of_tacho("/bin/sh");
-        let described = describe(&own, &programs, None).unwrap();
+        let described = describe(&own, &programs, None, PATIENCE).unwrap();
         let (bytes, sha256) = program::identify(Path::new("/bin/sh")).unwrap();
         assert_eq!(described.executable_bytes, Some(bytes));
         assert_eq!(described.executable_sha256, Some(sha256));
@@ -163,18 +170,18 @@ mod tests {
         assert_eq!((described.runtime, described.packages), (None, Vec::new()));
 
         own.command = Some(["/bin/sh", "-c", "exit 1"].map(str::to_owned).to_vec());
-        let described = describe(&own, &programs, None).unwrap();
+        let described = describe(&own, &programs, None, PATIENCE).unwrap();
         assert_eq!(described.discarded_start_ns, None, "it was never ready");
         own.command = Some(["/bin/sh", "-c", READY].map(str::to_owned).to_vec());
         own.protocol = Protocol::None;
-        let described = describe(&own, &programs, None).unwrap();
+        let described = describe(&own, &programs, None, PATIENCE).unwrap();
         assert_eq!(described.discarded_start_ns, None, "nobody can tell when it is ready");
     }
 
     #[test]
     fn one_of_our_own_that_does_not_start_is_a_failure() {
         let programs = Programs::of_tacho("/bin/sh");
-        let failure = describe(&spec(""), &programs, None).unwrap_err();
+        let failure = describe(&spec(""), &programs, None, PATIENCE).unwrap_err();
         let said = failure.to_string();
         assert!(said.contains("agent `a` does not start") && said.contains("`ready`"), "{said}");
     }
@@ -194,7 +201,7 @@ mod tests {
         programs.built_in.insert(BuiltIn::PythonHttpx, command.clone());
         let agent = AgentEnvironment { command, environment };
         let python = spec(",\"implementation\":\"python-httpx\"");
-        let described = describe(&python, &programs, Some(&agent)).unwrap();
+        let described = describe(&python, &programs, Some(&agent), PATIENCE).unwrap();
         assert_eq!(described.runtime.as_deref(), Some("Python 3.12.1"));
         assert_eq!((described.environment_bytes, described.environment_files), (Some(5), Some(2)));
         assert_eq!(described.packages, ["httpx==0.28.1"]);

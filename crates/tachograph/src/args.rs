@@ -283,9 +283,9 @@ pub(crate) enum RepeatsChoice {
 /// Arguments of `tacho serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// What answers
-    #[arg(long, value_enum, default_value = "llama")]
-    pub(crate) engine: EngineChoice,
+    /// What answers; llama if neither this nor --cassette is given
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<EngineChoice>,
     /// Ports, one independent instance each; 0 lets the system choose
     #[arg(long = "port", value_name = "PORT", default_values_t = [11434])]
     pub(crate) ports: Vec<u16>,
@@ -313,7 +313,7 @@ pub(crate) struct ServeArgs {
     /// A llama-server program to use instead of the installed engine
     #[arg(long, value_name = "FILE")]
     pub(crate) llama_server: Option<PathBuf>,
-    /// A recording to play; stands for --engine cassette
+    /// A recording to play, with the cassette engine
     #[arg(long, value_name = "FILE")]
     pub(crate) cassette: Option<PathBuf>,
     /// How many times as fast as recorded the cassette is played; max: at once

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use tachograph_model::event::{CallStatus, Event, Recorded, Stage};
+use tachograph_model::event::{CallStatus, Event, Recorded, Stage, TAP_PREFIX};
 use tachograph_model::units::InstantNs;
 
 use crate::terminal::duration;
@@ -22,6 +22,13 @@ pub(crate) struct Tally {
     ended: Option<InstantNs>,
     /// The warm-up call that each agent makes, by its name.
     warmups: BTreeMap<String, u32>,
+    /// The calls of each source: an agent, or the tap in front of one.
+    calls: BTreeMap<String, Calls>,
+}
+
+/// The calls of a source, warm-up aside.
+#[derive(Debug, Clone, Copy, Default)]
+struct Calls {
     output_tokens: u64,
     n_completed: u32,
     n_failed: u32,
@@ -43,11 +50,15 @@ impl Tally {
                 self.warmups.remove(agent);
             }
             Event::CallFinished(finished) if self.warmups.get(agent) == Some(&finished.call) => {}
-            Event::CallFinished(finished) if finished.status == CallStatus::Completed => {
-                self.n_completed += 1;
-                self.output_tokens += finished.usage.output_tokens.unwrap_or(0);
+            Event::CallFinished(finished) => {
+                let calls = self.calls.entry(agent.clone()).or_default();
+                if finished.status == CallStatus::Completed {
+                    calls.n_completed += 1;
+                    calls.output_tokens += finished.usage.output_tokens.unwrap_or(0);
+                } else {
+                    calls.n_failed += 1;
+                }
             }
-            Event::CallFinished(_) => self.n_failed += 1,
             Event::Done(done) => self.ended = self.ended.max(Some(done.at_ns)),
             _ => {}
         }
@@ -61,11 +72,28 @@ impl Tally {
             _ => None,
         };
         let wall = wall.map_or("no end".to_owned(), |wall| duration(wall.as_seconds()));
-        let failed = match self.n_failed {
+        let Calls { output_tokens, n_completed, n_failed } = self.calls();
+        let failed = match n_failed {
             0 => String::new(),
             n => format!(", {n} FAILED"),
         };
-        format!("{wall}, {} calls, {} tokens{failed}", self.n_completed, self.output_tokens)
+        format!("{wall}, {n_completed} calls, {output_tokens} tokens{failed}")
+    }
+
+    /// Returns the calls of all agents. Those of an agent that tells none are what its tap
+    /// saw.
+    fn calls(&self) -> Calls {
+        let mut all = Calls::default();
+        for (source, calls) in &self.calls {
+            let tapped = source.strip_prefix(TAP_PREFIX);
+            if tapped.is_some_and(|agent| self.calls.contains_key(agent)) {
+                continue;
+            }
+            all.output_tokens += calls.output_tokens;
+            all.n_completed += calls.n_completed;
+            all.n_failed += calls.n_failed;
+        }
+        all
     }
 }
 
@@ -133,6 +161,17 @@ mod tests {
             ("b", finished(1, 4)),
         ]);
         assert_eq!(found, "no end, 2 calls, 7 tokens");
+    }
+
+    #[test]
+    fn a_call_that_its_agent_and_a_tap_saw_is_one() {
+        let found = line(&[
+            ("a", finished(0, 3)),
+            ("tap:a", finished(0, 3)),
+            ("tap:b", finished(0, 4)),
+            ("tap:b", finished(1, 5)),
+        ]);
+        assert_eq!(found, "no end, 3 calls, 12 tokens");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::process::Command;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tachograph_model::cassette::Cassette;
 use tachograph_model::environment::Environment;
 use tachograph_model::event::{Event, Recorded};
 use tachograph_model::plan::{Plan, expand, parse};
@@ -374,6 +375,8 @@ fn examples_in_the_documents_are_accepted() {
     let mut events: Vec<Event> = Vec::new();
     let mut entries: Vec<JournalEntry> = Vec::new();
     let mut n_others: BTreeMap<&str, usize> = BTreeMap::new();
+    // The lines of one document are one cassette.
+    let mut cassettes: BTreeMap<String, String> = BTreeMap::new();
     for (name, text) in documents() {
         for fence in fences(&text) {
             let lines = || {
@@ -408,6 +411,9 @@ fn examples_in_the_documents_are_accepted() {
                     parse_whole::<Environment>(&place, &fence.content);
                     *n_others.entry("environment").or_default() += 1;
                 }
+                "json cassette" => {
+                    cassettes.entry(name).or_default().push_str(&fence.content);
+                }
                 "toml plan" => {
                     let parsed = parse::parse(&fence.content)
                         .unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -422,6 +428,10 @@ fn examples_in_the_documents_are_accepted() {
     assert_eq!(shown, (0..21).collect(), "an event has no example in docs/");
     let shown: BTreeSet<usize> = entries.iter().map(entry_number).collect();
     assert_eq!(shown, (0..8).collect(), "an entry of the journal has no example in docs/");
+    assert!(!cassettes.is_empty(), "docs/ show no cassette");
+    for (name, text) in cassettes {
+        Cassette::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
     for kind in ["task", "manifest", "environment", "plan"] {
         assert!(n_others.contains_key(kind), "docs/ show no {kind}");
     }

@@ -35,8 +35,26 @@ pub(super) fn check(validity: &mut Validity, head: &StudyHead, facts: &[&RunFact
         prompt_cache(validity, run, head.plan.prompt_cache);
         tokens(validity, run);
         resets(validity, run);
+        output(validity, run);
     }
     background(validity, &head.plan, facts);
+}
+
+/// What workers wrote that is no event, or no event of a call under way.
+fn output(validity: &mut Validity, run: &RunFacts) {
+    validity.looked(Check::WorkerOutput, 1);
+    if run.n_noise_lines > 0 {
+        let words = "an agent wrote lines that are no events";
+        let n = run.n_noise_lines as f64;
+        let finding = Finding::on(run, Check::WorkerOutput, Status::Suspect, words);
+        validity.found(finding.seen(n, "lines", Format::Count));
+    }
+    for agent in run.agents.iter().filter(|agent| agent.n_stray_events > 0) {
+        let words = "an agent told of calls that it had not said were under way";
+        let n = agent.n_stray_events as f64;
+        let finding = Finding::on(run, Check::WorkerOutput, Status::Suspect, words);
+        validity.found(finding.seen(n, "events", Format::Count).quote(&*agent.name));
+    }
 }
 
 fn millis(value: f64) -> Format {

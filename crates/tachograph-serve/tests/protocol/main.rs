@@ -6,6 +6,7 @@
 )]
 
 mod capacity;
+mod cassette;
 mod faults;
 mod garbage;
 mod http;

@@ -81,7 +81,9 @@ fn summary(loaded: &LoadedPlan) -> String {
         let place = match (&server.url, &server.managed) {
             (Some(url), _) => url.clone(),
             (None, Some(managed)) => {
-                format!("a server started by tacho ({} engine)", managed.engine.name())
+                let engine = managed.engine.name();
+                let played = managed.cassette.as_ref().map(|file| format!(", {file}"));
+                format!("a server started by tacho ({engine} engine{})", played.unwrap_or_default())
             }
             (None, None) => String::new(),
         };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tachograph_model::plan::{Api, Engine};
 
+use crate::agents::Agents;
 use crate::args::{Overrides, QuickstartArgs};
 use crate::commands::{record, report, run, verify};
 use crate::failure::{Exit, Failure};
@@ -24,33 +25,117 @@ const TWO_LANGUAGES: Shipped = Shipped {
     text: include_str!("../../../../plans/cross-quick.toml"),
 };
 
-/// How many steps the quickstart announces.
-const STEPS: u32 = 6;
-
 /// A plan that is part of the program.
 struct Shipped {
     name: &'static str,
     text: &'static str,
 }
 
+/// A study that the quickstart makes.
+struct Part {
+    what: &'static str,
+    loaded: LoadedPlan,
+    study: PathBuf,
+    /// Where the recording of its server goes, if it plays one.
+    tape: Option<PathBuf>,
+}
+
 /// Carries the command out.
 pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
     let began = tachograph_run::clock::now();
     let cache = args.cache.as_deref();
-    let server = on_server(&args.overrides)?;
-    let one_agent = plan(&ONE_AGENT, &args.overrides, server.as_ref())?;
-    let two_agents = plan(&TWO_AGENTS, &args.overrides, server.as_ref())?;
-    let mut two_languages = plan(&TWO_LANGUAGES, &args.overrides, server.as_ref())?;
-    let first = args.output.clone();
-    let (second, third) = (beside(&first, "multi"), beside(&first, "cross"));
-    let tape = third.with_extension("cassette");
-    let is_recorded = on_tape(&mut two_languages, &tape);
-    for study in [&first, &second, &third] {
-        make_room(study, args.force)?;
+    let mut parts = parts(args)?;
+    for part in &parts {
+        make_room(&part.study, args.force)?;
     }
 
-    step(1, "the model");
-    if server.is_some() {
+    note("1 the model and the agents");
+    set_up(args, &mut parts)?;
+    let mut exit = Exit::Done;
+    for (number, part) in (2..).zip(&parts) {
+        note(format!("{number} {}", part.what));
+        if let Some(tape) = &part.tape {
+            let cassette = record::record(&part.loaded, None, tape, cache)?;
+            note(format!("  recorded {} exchanges", cassette.interactions.len()));
+        }
+        let own = run::fresh(&part.loaded, &part.study, cache)?;
+        let opened = tachograph_store::Study::open(&part.study);
+        if !opened.map_err(|error| Failure::failed(&error))?.is_completed() {
+            let study = part.study.display();
+            note(format!("  partly done; to go on: tacho run --resume -o {study}"));
+            return Ok(own);
+        }
+        exit = if own == Exit::Done { exit } else { own };
+    }
+
+    let number = parts.len() + 2;
+    note(format!("{number} report: estimates, verdicts, figures, all from the sealed events"));
+    let mut pages = Vec::new();
+    for Part { study, .. } in &parts {
+        let derivation = report::publish(study)?;
+        let (n_claims, n_printed) = derivation.rendered.n_claims();
+        note(format!("  {n_claims} claims stand behind {n_printed} printed numbers"));
+        let page = format!("reports/{}/report.html", derivation.rendered.kind());
+        let page =
+            std::path::absolute(study.join(page)).map_err(|error| Failure::failed(&error))?;
+        pages.push((page, report::headline(&derivation)));
+    }
+
+    note(format!("{} verify: recompute everything from the raw events", number + 1));
+    for Part { study, .. } in &parts {
+        let verified = verify::verify(study)?;
+        note(format!("  {}", verified.summary()));
+        exit = if verified.exit() == Exit::Done { exit } else { verified.exit() };
+    }
+
+    let took = tachograph_run::clock::now().since(began).expect("the clock is monotonic");
+    for (page, headline) in pages {
+        out(format!("\nfile://{}", page.display()));
+        out(headline);
+    }
+    let first = args.output.display();
+    out(format!(
+        "\n{} in all. Change one byte of any file in {first} and ask again: tacho verify {first}",
+        crate::terminal::duration(took.as_seconds()),
+    ));
+    Ok(exit)
+}
+
+/// Returns the studies to be made, with their plans.
+fn parts(args: &QuickstartArgs) -> Result<Vec<Part>, Failure> {
+    let server = on_server(&args.overrides)?;
+    let part = |shipped: &Shipped, study: PathBuf, what: &'static str| {
+        let loaded = plan(shipped, &args.overrides, server.as_ref())?;
+        Ok(Part { what, loaded, study, tape: None })
+    };
+    let mut parts = vec![
+        part(
+            &ONE_AGENT,
+            args.output.clone(),
+            "measure one agent: a fresh process per run, configurations in random order",
+        )?,
+        part(
+            &TWO_AGENTS,
+            beside(&args.output, "multi"),
+            "measure two agents: each alone, and both at once, in random order",
+        )?,
+        part(
+            &TWO_LANGUAGES,
+            beside(&args.output, "cross"),
+            "measure two languages: a native and a Python agent, on the model and on a recording of it",
+        )?,
+    ];
+    for part in &mut parts {
+        let tape = part.study.with_extension("cassette");
+        part.tape = on_tape(&mut part.loaded, &tape).then_some(tape);
+    }
+    Ok(parts)
+}
+
+/// Sets up model and agents. A study whose agents cannot be set up is left out.
+fn set_up(args: &QuickstartArgs, parts: &mut Vec<Part>) -> Result<(), Failure> {
+    let cache = args.cache.as_deref();
+    if !args.overrides.server.is_empty() {
         note("  a server of yours; nothing to install");
     } else if args.overrides.simulated {
         note(
@@ -62,74 +147,14 @@ pub(crate) fn execute(args: &QuickstartArgs) -> Result<Exit, Failure> {
         note(format!("  {} ({})", files.model.display(), files.model_sha256));
     }
     note(format!("  agents read {}", cache::samples(&cache::folder(cache)?)?.display()));
-
-    let studies = [
-        (
-            2,
-            "measure one agent: a fresh process per run, configurations in random order",
-            &one_agent,
-            &first,
-        ),
-        (
-            3,
-            "measure two agents: each alone, and both at once, in random order",
-            &two_agents,
-            &second,
-        ),
-        (
-            4,
-            "measure two languages: a native and a Python agent, on the model and on a recording of it",
-            &two_languages,
-            &third,
-        ),
-    ];
-    let mut exit = Exit::Done;
-    for (number, what, loaded, study) in studies {
-        step(number, what);
-        if is_recorded && *study == third {
-            let cassette = record::record(loaded, None, &tape, cache)?;
-            note(format!("  recorded {} exchanges", cassette.interactions.len()));
+    parts.retain(|part| {
+        let ready = Agents::prepare(&part.loaded.plan, cache);
+        if let Err(failure) = &ready {
+            note(format!("  left out: {}: {failure}", part.loaded.plan.name));
         }
-        let own = run::fresh(loaded, study, cache)?;
-        let opened = tachograph_store::Study::open(study);
-        if !opened.map_err(|error| Failure::failed(&error))?.is_completed() {
-            note(format!("  partly done; to go on: tacho run --resume -o {}", study.display()));
-            return Ok(own);
-        }
-        exit = if own == Exit::Done { exit } else { own };
-    }
-
-    step(5, "report: estimates, verdicts, figures, all from the sealed events");
-    let mut pages = Vec::new();
-    for study in [&first, &second, &third] {
-        let derivation = report::publish(study)?;
-        let (n_claims, n_printed) = derivation.rendered.n_claims();
-        note(format!("  {n_claims} claims stand behind {n_printed} printed numbers"));
-        let page = format!("reports/{}/report.html", derivation.rendered.kind());
-        let page =
-            std::path::absolute(study.join(page)).map_err(|error| Failure::failed(&error))?;
-        pages.push((page, report::headline(&derivation)));
-    }
-
-    step(6, "verify: recompute everything from the raw events");
-    for study in [&first, &second, &third] {
-        let verified = verify::verify(study)?;
-        note(format!("  {}", verified.summary()));
-        exit = if verified.exit() == Exit::Done { exit } else { verified.exit() };
-    }
-
-    let took = tachograph_run::clock::now().since(began).expect("the clock is monotonic");
-    for (page, headline) in pages {
-        out(format!("\nfile://{}", page.display()));
-        out(headline);
-    }
-    out(format!(
-        "\n{} in all. Change one byte of any file in {} and ask again: tacho verify {}",
-        crate::terminal::duration(took.as_seconds()),
-        first.display(),
-        first.display()
-    ));
-    Ok(exit)
+        ready.is_ok()
+    });
+    Ok(())
 }
 
 /// Points servers that play recordings to the cassette `tape`; returns whether there are
@@ -157,10 +182,6 @@ fn beside(study: &Path, what: &str) -> PathBuf {
         None => format!("{stem}-{what}"),
     };
     study.with_file_name(name)
-}
-
-fn step(number: u32, what: &str) {
-    note(format!("{number}/{STEPS} {what}"));
 }
 
 /// A server of the user's.

@@ -23,13 +23,19 @@ use crate::terminal::{note, out};
 pub(crate) fn execute(args: &ServeArgs) -> Result<Exit, Failure> {
     let listen = args.ports.iter().map(|port| SocketAddr::new(args.host, *port)).collect();
     let engine = match (args.engine, &args.cassette) {
-        (_, Some(file)) => EngineConfig::Cassette(cassette(args, file)?),
-        (EngineChoice::Cassette, None) => {
+        (None | Some(EngineChoice::Cassette), Some(file)) => {
+            EngineConfig::Cassette(cassette(args, file)?)
+        }
+        (Some(EngineChoice::Simulated | EngineChoice::Llama), Some(_)) => {
+            let message = "--cassette cannot be used with another engine";
+            return Err(Failure::new(Exit::Usage, message).help("leave out --engine"));
+        }
+        (Some(EngineChoice::Cassette), None) => {
             let message = "the cassette engine plays a recording, and none is named";
             return Err(Failure::new(Exit::Usage, message).help("name it: --cassette FILE"));
         }
-        (EngineChoice::Simulated, None) => EngineConfig::Simulated(simulated(args)?),
-        (EngineChoice::Llama, None) => EngineConfig::Llama(llama(args)?),
+        (Some(EngineChoice::Simulated), None) => EngineConfig::Simulated(simulated(args)?),
+        (None | Some(EngineChoice::Llama), None) => EngineConfig::Llama(llama(args)?),
     };
     let (stop, shutdown) = mpsc::channel();
     signals::on_each({

@@ -75,27 +75,36 @@ fn python_plan(implementation: &str) -> String {
     plan(1).replacen("server = 'main'", &with, 1)
 }
 
-#[test]
-fn studies_of_agents_in_python_are_made_like_any_other() {
-    let place = Place::new(1);
+/// The cache folder with the environments of the agents in Python, and the Python of the
+/// one with `httpx`; `None` where there is no Python.
+pub(crate) fn environments(place: &Place) -> Option<(String, String)> {
     // There, the tests of the crate that makes the environments have made them.
-    let cache = env!("CARGO_TARGET_TMPDIR");
+    let cache = env!("CARGO_TARGET_TMPDIR").to_owned();
     let (code, said) =
-        set_up(&place, Path::new(&std::env::var_os("PATH").unwrap()), &["all", "--cache", cache]);
+        set_up(place, Path::new(&std::env::var_os("PATH").unwrap()), &["all", "--cache", &cache]);
     if said.contains("no python3 on the PATH")
         || said.contains("is needed")
         || said.contains("no usable venv")
     {
         eprintln!("skipped: {said}");
-        return;
+        return None;
     }
     assert_eq!(code, Some(0), "this test installs pinned packages with pip, once: {said}");
     for part in ["python-httpx ", "python-ollama ", "runtime   Python 3.", " MB in ", "httpx=="] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    let python = format!("{cache}/python-agents/httpx/venv/bin/python");
+    assert!(Path::new(&python).exists(), "{said}");
+    Some((cache, python))
+}
+
+#[test]
+fn studies_of_agents_in_python_are_made_like_any_other() {
+    let place = Place::new(1);
+    let Some((cache, _)) = environments(&place) else { return };
     for implementation in ["python-httpx", "python-ollama"] {
         fs::write(place.path("python.toml"), python_plan(implementation)).unwrap();
-        place.expect(0, &["run", "python.toml", "-o", implementation, "--cache", cache]);
+        place.expect(0, &["run", "python.toml", "-o", implementation, "--cache", &cache]);
         place.expect(0, &["report", implementation]);
         place.expect(0, &["verify", implementation]);
         let report = fs::read_to_string(

@@ -14,6 +14,7 @@ fn mistakes_in_plans_are_shown_with_their_place() {
         ("input = 'data'", "input = 'no-such-folder'", "no-such-folder"),
         ("'simulated'", "'simulate'", "did you mean `simulated`?"),
         ("load_ns", "lod_ns", "lod_ns"),
+        ("blocks", "agent_limit_s = 0.0\nblocks", "agent_limit_s must be more than 0"),
     ] {
         let text = plan(1);
         assert!(text.contains(from), "{from}");

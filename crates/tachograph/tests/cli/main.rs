@@ -7,8 +7,11 @@
 mod agent_setup;
 mod analyze;
 mod bad_input;
+mod cassette;
 mod compared;
 mod interrupted;
+mod listening;
+mod planted;
 mod stopping;
 mod straight_line;
 mod tap;

@@ -30,16 +30,18 @@ pub(super) fn head(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
 }
 
 fn numbers(plan: &Plan, places: &Places<'_>) -> Result<(), PlanError> {
-    let waits = [
-        ("connect_s", plan.timeouts.connect_s),
-        ("first_token_s", plan.timeouts.first_token_s),
-        ("between_chunks_s", plan.timeouts.between_chunks_s),
-        ("call_s", plan.timeouts.call_s),
+    let waits: [(&[&str], f64); 5] = [
+        (&["timeouts", "connect_s"], plan.timeouts.connect_s),
+        (&["timeouts", "first_token_s"], plan.timeouts.first_token_s),
+        (&["timeouts", "between_chunks_s"], plan.timeouts.between_chunks_s),
+        (&["timeouts", "call_s"], plan.timeouts.call_s),
+        (&["agent_limit_s"], plan.agent_limit_s.unwrap_or(1.0)),
     ];
-    for (name, seconds) in waits {
+    for (place, seconds) in waits {
         if !(seconds.is_finite() && seconds > 0.0 && seconds <= 86_400.0) {
+            let name = place.last().unwrap_or(&"");
             let message = format!("{name} must be more than 0 and at most 86400 seconds");
-            return Err(places.error(&["timeouts", name], message));
+            return Err(places.error(place, message));
         }
     }
     let margin = plan.primary.margin_percent;

@@ -37,6 +37,7 @@ pub(super) fn read(
         calls: Vec::new(),
         own_calls: None,
         n_unfinished_calls: 0,
+        n_stray_events: 0,
         workflow: None,
         stages: BTreeMap::new(),
         began: None,
@@ -81,6 +82,7 @@ pub(super) fn read(
     facts.stages = stages.durations();
     facts.began = stages.began().or(facts.ready);
     facts.clock_step = clock_step(&clocks);
+    facts.n_stray_events = calls.assembly.n_stray();
     if rules.is_tapped {
         if !calls.is_empty() {
             facts.own_calls = Some(calls.read(name, rules).calls);
