@@ -20,6 +20,10 @@ pub(crate) struct Tally {
     began: Option<InstantNs>,
     /// When the last agent was done.
     ended: Option<InstantNs>,
+    /// When the first process was started and the last one had ended, for agents that do
+    /// not tell.
+    spawned: Option<InstantNs>,
+    reaped: Option<InstantNs>,
     /// The warm-up call that each agent makes, by its name.
     warmups: BTreeMap<String, u32>,
     /// The calls of each source: an agent, or the tap in front of one.
@@ -59,6 +63,10 @@ impl Tally {
                     calls.n_failed += 1;
                 }
             }
+            Event::ProcessSpawned(process) => lower(&mut self.spawned, process.at_ns),
+            Event::ProcessExited(process) => {
+                self.reaped = self.reaped.max(Some(process.at_ns));
+            }
             Event::Done(done) => self.ended = self.ended.max(Some(done.at_ns)),
             _ => {}
         }
@@ -67,7 +75,7 @@ impl Tally {
     /// Returns the figures: `8.2 s, 2 calls, 192 tokens`.
     pub(crate) fn line(&self) -> String {
         // An agent of another make need not tell its stages.
-        let wall = match (self.began.or(self.ready), self.ended) {
+        let wall = match (self.began.or(self.ready).or(self.spawned), self.ended.or(self.reaped)) {
             (Some(began), Some(ended)) => ended.since(began),
             _ => None,
         };

@@ -412,7 +412,7 @@ fn examples_in_the_documents_are_accepted() {
                     *n_others.entry("environment").or_default() += 1;
                 }
                 "json cassette" => {
-                    cassettes.entry(name).or_default().push_str(&fence.content);
+                    cassettes.entry(name.clone()).or_default().push_str(&fence.content);
                 }
                 "toml plan" => {
                     let parsed = parse::parse(&fence.content)

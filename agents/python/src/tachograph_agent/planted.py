@@ -173,7 +173,7 @@ def planted_worker(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carries the command out."""
     flags = parser().parse_args(arguments)
-    memory = bytearray(round(flags.memory_mb * (1 << 20)))
+    memory = bytearray(round(flags.memory_mb * 1e6))
     for at in range(0, len(memory), 4096):
         memory[at] = 1
 

@@ -10,16 +10,23 @@ use super::{Place, plan};
 
 /// The real agent in Python, and one like it for each name and its flags.
 fn beside_the_real_one(python: &str, agents: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    for (name, flags) in agents {
-        let flags = flags.split_whitespace().map(|flag| format!(", '{flag}'")).collect::<String>();
-        text.push_str(&format!(
-            "[[agents]]\nname = '{name}'\nserver = 'main'\ninput = 'data'\n\
-             command = ['{python}', '-I', '-m', 'tachograph_agent.planted'{flags}]\n"
-        ));
-    }
-    let names: String = agents.iter().map(|(name, _)| format!(", '{name}'")).collect();
-    let text = format!("{text}[implementations]\nagents = ['analyst'{names}]\n[options]\nseed = 5");
+    let quoted = |words: &str| format!("'{words}'");
+    let entry = |(name, flags): &(&str, &str)| {
+        let program = [python, "-I", "-m", "tachograph_agent.planted"];
+        let command: Vec<String> =
+            program.into_iter().chain(flags.split_whitespace()).map(quoted).collect();
+        format!(
+            "[[agents]]\nname = '{name}'\nserver = 'main'\ninput = 'data'\ncommand = [{}]\n",
+            command.join(", ")
+        )
+    };
+    let names: Vec<String> =
+        ["analyst"].into_iter().chain(agents.iter().map(|(name, _)| *name)).map(quoted).collect();
+    let text = format!(
+        "{}[implementations]\nagents = [{}]\n[options]\nseed = 5",
+        agents.iter().map(entry).collect::<Vec<_>>().concat(),
+        names.join(", ")
+    );
     let real = "server = 'main'\nimplementation = 'python-httpx'";
     plan(1).replacen("[options]", &text, 1).replacen("server = 'main'", real, 1)
 }
@@ -50,8 +57,10 @@ fn whoever_does_something_else_is_not_compared() {
     place.expect(0, &["verify", "study"]);
     let claims = claims_of(&place);
     let report = fs::read_to_string(place.path("study/reports/cross-language/report.md")).unwrap();
-    let n = |agent: &str| claim(&claims, &format!("contest/main/{agent}/parity/breaches")).unwrap();
-    assert_eq!(n("alike"), 0.0, "{report}");
+    let is_breached = |agent: &str| {
+        claim(&claims, &format!("contest/main/{agent}/parity/breaches")).unwrap() > 0.0
+    };
+    assert!(!is_breached("alike"), "{report}");
     for (agent, seen) in [
         ("prompt-byte", "| another prompt | `/prompt` |"),
         ("option", "| another option | `/options/seed` |"),
@@ -59,7 +68,7 @@ fn whoever_does_something_else_is_not_compared() {
         ("extra-call", "| another number of calls |"),
         ("other-model", "| another model | `/model` |"),
     ] {
-        assert!(n(agent) > 0.0, "{agent}: {report}");
+        assert!(is_breached(agent), "{agent}: {report}");
         let told = report.split(&format!("`{agent}` on `main` did not do the same")).nth(1);
         let told = told.unwrap_or_else(|| panic!("{agent}: {report}"));
         let own = told.split("did not do the same").next().unwrap();
