@@ -325,6 +325,14 @@ pub struct Server {
     pub instances: Option<u32>,
 }
 
+impl Server {
+    /// Returns whether it plays a recording: then it answers a request always alike, and
+    /// what it does is one sample of what the recorded server does.
+    pub fn is_recording(&self) -> bool {
+        self.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
+    }
+}
+
 /// The protocol spoken with a server.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

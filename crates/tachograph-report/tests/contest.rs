@@ -351,6 +351,19 @@ fn a_block_counts_if_both_have_every_run() {
 }
 
 #[test]
+fn configurations_of_a_recording_are_not_held_against_each_other() {
+    let mut plan = contest::plan(5, TWO, "[factors]\nnum_ctx = [256]\n");
+    let live = plan.servers.iter_mut().find(|server| server.name == "live").unwrap();
+    live.url = None;
+    live.managed = Some(
+        serde_json::from_value(serde_json::json!({"engine": "cassette", "cassette": "x"})).unwrap(),
+    );
+    let claims = Claims::of(&derive(&plan, &|run| Some(native(run.id.block))).2);
+    assert!(claims.0.keys().all(|id| !id.starts_with("tuning/")));
+    claims.assert("contest/live/python/run_wall/ratio", 1.0);
+}
+
+#[test]
 fn tuned_options_are_judged_within_each_implementation() {
     let plan = contest::plan(5, TWO, "[factors]\nnum_ctx = [256]\n");
     let traits = |run: &Run| {

@@ -97,20 +97,15 @@ pub(crate) fn parse_adapted(
     Ok(LoadedPlan { text, plan, overrides, folder })
 }
 
-/// Returns whether a server plays a recording.
-pub(crate) fn is_cassette(server: &Server) -> bool {
-    server.managed.as_ref().is_some_and(|managed| managed.engine == Engine::Cassette)
-}
-
 /// Leaves one server in the plan, at `url`, with every agent on it, beside those that
 /// play recordings. Topologies of several servers are left out. Each change is listed
 /// with the overrides.
 fn on_one_server(plan: &mut Plan, url: &str) -> Vec<String> {
     let mut changes = Vec::new();
     let tapes: Vec<Server> =
-        plan.servers.iter().filter(|server| is_cassette(server)).cloned().collect();
+        plan.servers.iter().filter(|server| server.is_recording()).cloned().collect();
     let plays = |name: &String| tapes.iter().any(|tape| tape.name == *name);
-    plan.servers.retain(|server| !is_cassette(server));
+    plan.servers.retain(|server| !server.is_recording());
     let one_server = |topology: &Topology| topology.servers.len() == 1;
     for topology in plan.topologies.iter().filter(|each| !one_server(each)) {
         changes.push(format!("topology {} is left out", topology.name));
@@ -151,7 +146,7 @@ fn speak(plan: &mut Plan, api: Api) -> Vec<String> {
     }
     if plan.prompt_cache == PromptCache::Off {
         // A recording answers recorded prompts only, and these have no nonces.
-        let (cache, name) = if plan.servers.iter().any(is_cassette) {
+        let (cache, name) = if plan.servers.iter().any(Server::is_recording) {
             (PromptCache::On, "on")
         } else {
             (PromptCache::Nonce, "nonce")

@@ -1,5 +1,6 @@
 //! Optimisation patterns: what tuned options do to each implementation.
 
+use tachograph_model::plan::Server;
 use tachograph_stats::Verdict;
 
 use super::claims;
@@ -14,10 +15,16 @@ use crate::writer::{Writer, plural};
 
 pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
     writer.heading("Optimisation patterns");
+    if writer.analysis.plan.servers.iter().any(Server::is_recording) {
+        writer.paragraph(text(
+            "On a recording, configurations are not held against each other: each was recorded once, \
+             and playing it again does not make a second sample.",
+        ));
+    }
     if contest.tuning.is_empty() {
         writer.paragraph(text(
-            "The plan tunes nothing: it has neither factors nor further configurations, or no \
-             baseline to hold them against.",
+            "The plan tunes nothing on a live server: it has neither factors nor further \
+             configurations, or no baseline to hold them against.",
         ));
         return;
     }

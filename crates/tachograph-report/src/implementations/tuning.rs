@@ -3,6 +3,9 @@
 //! Owns: each tuned configuration against the baseline of the same implementation on
 //! the same server. The tuned configurations of one implementation and server are a
 //! family (Holm).
+//!
+//! Does not: look at recordings. What one answers in two configurations is one sample of
+//! each, however often it is played.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +51,10 @@ pub(crate) fn all(
         own.filter_map(|run| Some((run.id.block, *run.metrics.get(&metric)?))).collect()
     };
     let mut all = Vec::new();
-    for server in servers {
+    let is_recording = |name: &String| {
+        material.plan.servers.iter().any(|server| server.name == *name && server.is_recording())
+    };
+    for server in servers.iter().filter(|name| !is_recording(name)) {
         for agent in agents {
             let of = |arm: Arm| {
                 let is_it = move |cell: &&Cell| cell.server == *server && cell.arm == arm;

@@ -16,7 +16,7 @@ use tachograph_run::sensors::Sensors;
 
 use crate::args::RecordArgs;
 use crate::failure::{Exit, Failure};
-use crate::loaded_plan::{self, LoadedPlan, is_cassette};
+use crate::loaded_plan::{self, LoadedPlan};
 use crate::terminal::{note, out};
 use crate::{inputs, session, signals};
 
@@ -107,7 +107,7 @@ impl Drop for Partial {
 
 /// Returns the server to record: the one named, else the plan's first that is live.
 fn live_server(plan: &Plan, from: Option<&str>) -> Result<Server, Failure> {
-    let mut live = plan.servers.iter().filter(|server| !is_cassette(server));
+    let mut live = plan.servers.iter().filter(|server| !server.is_recording());
     let names = || -> Vec<&str> { plan.servers.iter().map(|server| &*server.name).collect() };
     let found = match from {
         None => live.next(),
