@@ -1,5 +1,6 @@
 //! What to do, as far as the data say, and what can go wrong.
 
+use tachograph_model::plan::Server;
 use tachograph_stats::Verdict;
 
 use super::claims::Claims;
@@ -185,6 +186,13 @@ pub(super) fn risks(writer: &mut Writer<'_>) {
              each of them.",
         ),
     ];
+    if writer.analysis.plan.servers.iter().any(Server::is_recording) {
+        items.push(text(
+            "A recording is one sample of a server, and has no capacity: intervals of what was \
+             measured on it are those of the clients, and agents at once on it show what clients need \
+             and do to each other, not what a server does under load.",
+        ));
+    }
     if writer.analysis.plan.blocks < 5 {
         items.push(text(
             "Few blocks: intervals are wide, and what is called inconclusive may be settled by more of \
