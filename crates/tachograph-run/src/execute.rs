@@ -142,6 +142,14 @@ pub struct Executed {
     pub stderr: BTreeMap<String, Vec<u8>>,
 }
 
+impl Executed {
+    /// Returns how each agent ended, in words: `analyst: completed; insight: …`.
+    pub fn ends_in_words(&self) -> String {
+        let ends = self.ends.iter().map(|(agent, end)| format!("{agent}: {end}"));
+        ends.collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// A document that an agent made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentArtifact {

@@ -55,8 +55,7 @@ pub(crate) fn rehearse(
             .map_err(|error| Failure::failed(&error))?;
         let took = clock::now().since(began).expect("the clock is monotonic");
         if executed.outcome == RunOutcome::Failed {
-            let ends = executed.ends.iter().map(|(agent, end)| format!("{agent}: {end}"));
-            let ends = ends.collect::<Vec<_>>().join("; ");
+            let ends = executed.ends_in_words();
             let message = format!("the rehearsal run failed; a real one would as well ({ends})");
             return Err(Failure::new(Exit::Failed, message)
                 .help("`tacho doctor --server URL` looks for the cause"));

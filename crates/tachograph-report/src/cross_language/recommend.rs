@@ -13,16 +13,12 @@ use crate::formula::Formula;
 use crate::implementations::Implementations;
 use crate::implementations::contest::{Contest, Contrast};
 use crate::implementations::quantity::{Influence, Quantity};
-use crate::validity::Status;
+use crate::sections::standing;
 use crate::writer::Writer;
 
 pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
     writer.heading("Recommendations");
-    if writer.analysis.validity.of_study() == Status::Invalid {
-        writer.paragraph(text(
-            "Do not decide anything from this study: the evidence as a whole is invalid (see \
-             Validity). Repeat it.",
-        ));
+    if standing::decides_nothing(writer) {
         return;
     }
     writer.paragraph(text(

@@ -12,6 +12,7 @@ use crate::concurrency::compare::Pairing;
 use crate::concurrency::estimate::Contention;
 use crate::document::{Prose, code, text};
 use crate::formula::Formula;
+use crate::sections::standing;
 use crate::validity::Status;
 use crate::writer::Writer;
 
@@ -20,11 +21,7 @@ const SHOWN_MAX: usize = 8;
 
 pub(super) fn section(writer: &mut Writer<'_>, concurrency: &Concurrency) {
     writer.heading("Deployment recommendations");
-    if writer.analysis.validity.of_study() == Status::Invalid {
-        writer.paragraph(text(
-            "Do not decide anything from this study: the evidence as a whole is invalid (see \
-             Validity). Repeat it.",
-        ));
+    if standing::decides_nothing(writer) {
         return;
     }
     writer.paragraph(text(

@@ -31,6 +31,19 @@ pub(crate) fn failures(writer: &mut Writer<'_>) -> Prose {
         .text(").")
 }
 
+/// What a study whose evidence is invalid is good for.
+pub(crate) const NOTHING_FOLLOWS: &str = "Do not decide anything from this study: the evidence as a \
+     whole is invalid (see Validity). Repeat it.";
+
+/// Says that nothing follows from the study, if that is so; returns whether it is.
+pub(crate) fn decides_nothing(writer: &mut Writer<'_>) -> bool {
+    let is_invalid = writer.analysis.validity.of_study() == Status::Invalid;
+    if is_invalid {
+        writer.paragraph(text(NOTHING_FOLLOWS));
+    }
+    is_invalid
+}
+
 /// Says whether the evidence is valid.
 pub(crate) fn validity(writer: &mut Writer<'_>) -> Prose {
     let line = Prose::new().text("The evidence is ").status(writer.analysis.validity.worst());

@@ -326,10 +326,7 @@ pub(super) fn recommendations(writer: &mut Writer<'_>) {
     items.extend(stopping::advice(writer));
     let n_remarks = items.len();
     if analysis.validity.of_study() == Status::Invalid {
-        items.push(text(
-            "Do not decide anything from this study: the evidence as a whole is invalid (see \
-             Validity). Repeat it.",
-        ));
+        items.push(text(standing::NOTHING_FOLLOWS));
     } else if let Some((best, _)) = best(analysis) {
         if let Some(ratio) = writer.ratio(metric, best) {
             items.push(

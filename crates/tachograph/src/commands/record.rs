@@ -195,8 +195,7 @@ fn carry_out(
             return Err(Failure::new(Exit::Failed, "stopped; no cassette was left"));
         }
         if executed.outcome == RunOutcome::Failed {
-            let ends = executed.ends.iter().map(|(agent, end)| format!("{agent}: {end}"));
-            let ends = ends.collect::<Vec<_>>().join("; ");
+            let ends = executed.ends_in_words();
             let message = format!("{} failed ({ends}); no cassette was left", run.id.configuration);
             return Err(Failure::new(Exit::Failed, message)
                 .help("`tacho doctor --server URL` looks for the cause"));
