@@ -61,9 +61,8 @@ pub struct Program {
     /// Packages with their versions, in order of their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
-    /// How long its first start took, from spawn to readiness, before the study: it
-    /// found nothing in the caches of the system or of the interpreter, and enters no
-    /// statistic.
+    /// How long its first start took, from spawn to readiness, before the study: less
+    /// may have been in the caches of the system, and it enters no statistic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded_start_ns: Option<DurationNs>,
 }

@@ -1,8 +1,7 @@
 //! The program that executes an agent: its file, and its first start.
 //!
 //! Owns: how an executable is found and identified, and the start that is thrown away
-//! before a study: it finds nothing in the caches of the system, and no later one does
-//! what it does.
+//! before a study: less may be in the caches of the system than at later ones.
 //!
 //! Does not: know environments of Python, or keep anything that a worker says.
 

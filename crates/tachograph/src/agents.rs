@@ -40,18 +40,10 @@ impl Agents {
     ///
     /// A failure that says what is missing and what to do.
     pub(crate) fn prepare(plan: &Plan, chosen_cache: Option<&Path>) -> Result<Self, Failure> {
+        let environments = set_up(plan, chosen_cache)?;
         let mut programs = Programs::of_tacho(&session::executable()?);
-        let mut environments = BTreeMap::new();
-        for spec in &plan.agents {
-            let built_in = spec.implementation;
-            if let Some(client) = client_of(built_in)
-                && spec.command.is_none()
-                && !environments.contains_key(&built_in)
-            {
-                let agent = installed(chosen_cache, client, |line| terminal::note(line))?;
-                programs.built_in.insert(built_in, agent.command.clone());
-                environments.insert(built_in, agent);
-            }
+        for (built_in, agent) in &environments {
+            programs.built_in.insert(*built_in, agent.command.clone());
         }
         let patience = plan.agent_limit_s.map_or(PATIENCE, Duration::from_secs_f64);
         let mut implementations = BTreeMap::new();
@@ -62,6 +54,29 @@ impl Agents {
         }
         Ok(Self { programs, implementations })
     }
+}
+
+/// Makes the environments that the plan needs and that are not there, and starts nothing;
+/// returns them.
+///
+/// # Errors
+///
+/// A failure that says what is missing and what to do.
+pub(crate) fn set_up(
+    plan: &Plan,
+    chosen_cache: Option<&Path>,
+) -> Result<BTreeMap<BuiltIn, AgentEnvironment>, Failure> {
+    let mut environments = BTreeMap::new();
+    for spec in plan.agents.iter().filter(|spec| spec.command.is_none()) {
+        let built_in = spec.implementation;
+        if let Some(client) = client_of(built_in)
+            && !environments.contains_key(&built_in)
+        {
+            let agent = installed(chosen_cache, client, |line| terminal::note(line))?;
+            environments.insert(built_in, agent);
+        }
+    }
+    Ok(environments)
 }
 
 /// Returns the folder with the environments of the agents in Python.

@@ -18,8 +18,8 @@ pub(super) fn section(writer: &mut Writer<'_>, contest: &Implementations) {
     }
     writer.paragraph(text(
         "One value each, read when the study began: there is nothing to repeat. An interpreter outside \
-         of a virtual environment is not in its size. The first start found nothing in the caches of \
-         the system or of the interpreter; it was made before the study and enters no statistic.",
+         of a virtual environment is not in its size. The first start was made before the \
+         study, when less may have been in the caches of the system, and enters no statistic.",
     ));
     let known: Vec<(&String, &Program)> =
         contest.agents.iter().filter_map(|agent| programs.get_key_value(agent)).collect();

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use tachograph_model::plan::{Api, Engine};
 
-use crate::agents::Agents;
 use crate::args::{Overrides, QuickstartArgs};
 use crate::commands::{record, report, run, verify};
 use crate::failure::{Exit, Failure};
 use crate::loaded_plan::{self, Adapted, LoadedPlan};
 use crate::terminal::{note, out};
-use crate::{cache, engine, session};
+use crate::{agents, cache, engine, session};
 
 /// The plans that the quickstart carries out: one agent, two at once, two languages.
 const ONE_AGENT: Shipped =
@@ -148,7 +147,7 @@ fn set_up(args: &QuickstartArgs, parts: &mut Vec<Part>) -> Result<(), Failure> {
     }
     note(format!("  agents read {}", cache::samples(&cache::folder(cache)?)?.display()));
     parts.retain(|part| {
-        let ready = Agents::prepare(&part.loaded.plan, cache);
+        let ready = agents::set_up(&part.loaded.plan, cache);
         if let Err(failure) = &ready {
             note(format!("  left out: {}: {failure}", part.loaded.plan.name));
         }
