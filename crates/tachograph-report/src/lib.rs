@@ -48,7 +48,7 @@ pub use facts::{
     AgentFacts, CallFacts, Degeneracy, DelayFacts, Gaps, ProcessFacts, ResetFacts, RunFacts, distil,
 };
 pub use pilot::{PilotError, PilotPlan, PilotTerms, plan_from_pilot};
-pub use render::{Rendered, render};
+pub use render::{Rendered, Stated, render};
 pub use tables::{Parts, tables};
 pub use validity::Status;
 pub use verify::{

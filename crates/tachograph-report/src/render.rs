@@ -56,6 +56,19 @@ pub struct Rendered {
     pub(crate) summary_maps: BTreeMap<String, (Report, Mapped)>,
 }
 
+/// A number that a report states, for whoever holds another text against it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stated {
+    /// The claim's name: `output_throughput/baseline_default/mean`.
+    pub id: String,
+    /// The value at full precision.
+    pub value: f64,
+    /// Its unit; `fraction` and `ratio` are printed in percent.
+    pub unit: String,
+    /// The name of its formula: `mean-t`.
+    pub formula: &'static str,
+}
+
 /// Renders the report of a study, of the kind that its plan asks for.
 pub fn render(analysis: &Analysis) -> Rendered {
     let report = match (&analysis.contest, &analysis.concurrency) {
@@ -105,6 +118,31 @@ impl Rendered {
     /// Returns how many claims the report makes and how many numbers it prints.
     pub fn n_claims(&self) -> (usize, usize) {
         (self.report.ledger.claims().len(), self.markdown.printed.len())
+    }
+
+    /// Returns every number that the report states: values, ends of intervals, and
+    /// how many values they rest on.
+    pub fn stated(&self) -> Vec<Stated> {
+        let mut stated = Vec::new();
+        for claim in self.report.ledger.claims() {
+            let mut add = |part: Part, value: f64, unit: &str| {
+                let id = match part {
+                    Part::Value => claim.id.clone(),
+                    part => format!("{}/{}", claim.id, part.name()),
+                };
+                let (unit, formula) = (unit.to_owned(), claim.formula.name());
+                stated.push(Stated { id, value, unit, formula });
+            };
+            add(Part::Value, claim.value.as_f64(), &claim.unit);
+            if let Some(interval) = claim.interval {
+                add(Part::Low, interval.low, &claim.unit);
+                add(Part::High, interval.high, &claim.unit);
+            }
+            if let Some(n) = claim.n {
+                add(Part::N, n as f64, "");
+            }
+        }
+        stated
     }
 
     /// Returns the answer to the plan's question in plain words, one paragraph per

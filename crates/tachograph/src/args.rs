@@ -6,9 +6,11 @@
 
 #![expect(clippy::doc_markdown, reason = "doc comments are help texts, shown as they are")]
 
+mod audit;
 mod gate;
 mod proxy;
 
+pub(crate) use audit::{AuditArgs, AuditForm};
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
 pub(crate) use proxy::{RecordArgs, TapArgs};
 
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
+    /// Find the numbers of a report that cannot be true, anyone's report
+    Audit(AuditArgs),
     /// Say what became better or worse between two studies or configurations
     Compare(CompareArgs),
     /// Keep what comparing needs of a study in one small file

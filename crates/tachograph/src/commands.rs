@@ -7,6 +7,7 @@
 
 pub(crate) mod agent_setup;
 pub(crate) mod analyze;
+pub(crate) mod audit;
 pub(crate) mod baseline;
 pub(crate) mod compare;
 pub(crate) mod doctor;

@@ -66,6 +66,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => commands::report::execute(&args),
         Command::Analyze(args) => commands::analyze::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),
+        Command::Audit(args) => commands::audit::execute(&args),
         Command::Compare(args) => commands::compare::execute(&args),
         Command::Baseline(args) => commands::baseline::execute(&args),
         Command::Power(args) => commands::power::execute(&args),
