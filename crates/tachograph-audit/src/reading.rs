@@ -32,6 +32,9 @@ pub(crate) struct Reading<'a> {
     by_block: Vec<Range<usize>>,
 }
 
+/// The most numbers of a sentence: what has more is a dump, and states nothing.
+const NUMBERS_MAX: usize = 200;
+
 impl<'a> Reading<'a> {
     /// Reads a document.
     pub(crate) fn of(document: &'a Document) -> Self {
@@ -55,7 +58,7 @@ impl<'a> Reading<'a> {
             while next < numbers.end && self.numbers[next].digits.start < range.end {
                 next += 1;
             }
-            if first < next {
+            if first < next && next - first <= NUMBERS_MAX {
                 self.sentences.push(Sentence { block: index, range, numbers: first..next });
             }
         }

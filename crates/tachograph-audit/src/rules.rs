@@ -105,6 +105,6 @@ const NOT_CURRENT: [&str; 26] = [
 /// value.
 fn is_earlier(reading: &Reading<'_>, number: usize) -> bool {
     let it = &reading.numbers[number];
-    let before = words::words(&reading.block(number).text[..it.range.start]);
+    let before = words::words(words::tail(&reading.block(number).text[..it.range.start]));
     before.iter().rev().take(2).any(|word| NOT_CURRENT.contains(&&**word))
 }

@@ -200,6 +200,27 @@ pub(crate) fn direction(word: &str, next: Option<&str>) -> Option<Direction> {
     .map(|(_, direction)| *direction)
 }
 
+/// Returns the end of a text, about as much as is looked at around a number; what
+/// looks further would take longer and longer along a long line.
+pub(crate) fn tail(text: &str) -> &str {
+    const BYTES: usize = 240;
+    let mut start = text.len().saturating_sub(BYTES);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}
+
+/// Returns the beginning of a text, as long as [`tail`].
+pub(crate) fn head(text: &str) -> &str {
+    const BYTES: usize = 240;
+    let mut end = text.len().min(BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// Returns a word without punctuation around it.
 pub(crate) fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric())

@@ -508,6 +508,15 @@ fn every_key_of_a_plan_is_documented() {
 }
 
 #[test]
+fn every_rule_of_the_audit_is_documented() {
+    let text = read(&root().join("docs/audit.md"));
+    for rule in tachograph_audit::Rule::ALL {
+        let id = rule.id();
+        assert!(text.contains(&format!("`{id}`")), "docs/audit.md: no row for {id}");
+    }
+}
+
+#[test]
 fn every_metric_of_a_call_is_documented() {
     let text = read(&root().join("docs/metrics.md"));
     let source = read(&root().join("crates/tachograph-model/src/call.rs"));

@@ -240,7 +240,7 @@ impl Scanner<'_> {
     }
 
     fn bound(&self, at: usize) -> Bound {
-        let before = self.text[..at].trim_end();
+        let before = crate::words::tail(&self.text[..at]).trim_end();
         if before.ends_with(['~', '≈', '∼']) {
             return Bound::About;
         }
@@ -260,8 +260,8 @@ impl Scanner<'_> {
     }
 
     fn role(&self, number: &Number) -> Role {
-        let before = self.text[..number.range.start].trim_end();
-        let after = self.text[number.end..].trim_start();
+        let before = crate::words::tail(&self.text[..number.range.start]).trim_end();
+        let after = crate::words::head(&self.text[number.end..]).trim_start();
         let word = last_word(before);
         if number.unit.is(unit::PERCENT) && is_level(&word, before, after) {
             return Role::Level;

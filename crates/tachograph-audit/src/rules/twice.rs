@@ -148,7 +148,7 @@ fn names(reading: &Reading<'_>, at: usize) -> BTreeSet<String> {
 
 /// Returns whether a number is an end of a range or of an interval.
 fn is_in_a_range(reading: &Reading<'_>, at: usize) -> bool {
-    let text = &reading.block(at).text[..reading.numbers[at].range.start];
+    let text = words::tail(&reading.block(at).text[..reading.numbers[at].range.start]);
     if text.rfind('[').is_some_and(|open| !text[open..].contains(']')) {
         return true;
     }

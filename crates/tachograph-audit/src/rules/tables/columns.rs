@@ -255,20 +255,27 @@ fn is_stated(reading: &Reading<'_>, grid: &Grid, target: usize, candidate: &Cand
         candidate.holds.iter().map(|(_, numbers)| reading.numbers[numbers[0]].value).collect();
     printed.sort_by(f64::total_cmp);
     printed.dedup();
-    if !candidate.is_precise || (holds >= 2 && printed.len() < 2) {
+    let adds_nothing = candidate
+        .holds
+        .iter()
+        .chain(&candidate.fails)
+        .all(|(_, numbers)| numbers[1..].iter().any(|&at| reading.numbers[at].value == 0.0));
+    if adds_nothing || !candidate.is_precise || (holds >= 2 && printed.len() < 2) {
         return false;
     }
     if says {
-        return (holds >= 2 && holds >= 2 * fails)
-            || (holds >= 1 && fails == 0)
-            || (holds >= 1 && fails <= 1 && is_obvious(grid, target, candidate));
+        let most = holds >= 2 && holds >= 2 * fails.max(1);
+        // So few rows could not tell a wrong cell from another formula.
+        let enough = fails > 0 || holds >= 3;
+        return (most && enough)
+            || (holds + fails >= 2 && fails <= 1 && is_obvious(grid, target, candidate));
     }
     let is_plain =
         matches!(candidate.formula, Formula::Sum | Formula::Difference | Formula::Product);
     is_plain
         && matches!(candidate.operands, Operands::Columns(..))
-        && holds >= 4
-        && holds >= 4 * fails
+        && holds >= 4 * fails.max(1)
+        && holds + fails >= 5
 }
 
 /// Returns whether the operands are the only two columns of numbers beside the
@@ -304,6 +311,14 @@ fn is_p(grid: &Grid, column: usize) -> bool {
     grid.header_words(column).iter().any(|word| matches!(&**word, "p" | "p-value" | "q"))
 }
 
+/// Returns the rows that others may be held against: of a long table, only the
+/// first and the last.
+fn references(grid: &Grid) -> impl Iterator<Item = usize> {
+    const ROWS_MAX: usize = 40;
+    let n_rows = grid.cells.len();
+    (0..n_rows).filter(move |&row| n_rows <= ROWS_MAX || row == 0 || row + 1 == n_rows)
+}
+
 fn candidates(reading: &Reading<'_>, grid: &Grid, target: usize) -> Vec<Candidate> {
     let n = grid.headers.len();
     let mut operands = Vec::new();
@@ -314,7 +329,7 @@ fn candidates(reading: &Reading<'_>, grid: &Grid, target: usize) -> Vec<Candidat
             }
         }
         if a != target && !is_p(grid, a) {
-            operands.extend((0..grid.cells.len()).map(|row| Operands::Reference(a, row)));
+            operands.extend(references(grid).map(|row| Operands::Reference(a, row)));
         }
     }
     let mut found = Vec::new();
