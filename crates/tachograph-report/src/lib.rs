@@ -4,7 +4,8 @@
 //! [`distil`] the events of each run, [`analyse`] the study, [`render`] the
 //! report, [`verify`] what was published; or list everything as tables:
 //! [`Detail`]. Beside it: [`contrast()`] puts two studies against each other,
-//! [`plan_from_pilot`] says how many blocks a question needs.
+//! [`plan_from_pilot`] says how many blocks a question needs, [`ro_crate()`] says
+//! in an archive's terms what a study consists of and how it came about.
 //!
 //! Does not: touch files, clocks or the network, or compute a statistic that
 //! `tachograph_stats` does not define. Equal inputs give equal bytes.
@@ -26,6 +27,7 @@ mod page;
 mod pilot;
 mod render;
 mod report;
+mod ro_crate;
 mod sections;
 mod sheet;
 mod single_agent;
@@ -49,6 +51,9 @@ pub use facts::{
 };
 pub use pilot::{PilotError, PilotPlan, PilotTerms, plan_from_pilot};
 pub use render::{Rendered, Stated, render};
+pub use ro_crate::{
+    Author, CrateFile, RO_CRATE_FILE, RoCrateInput, RunTimes, journal_times, ro_crate,
+};
 pub use tables::{Parts, tables};
 pub use validity::Status;
 pub use verify::{
