@@ -203,6 +203,20 @@ impl Envelope {
         serde_json::to_string_pretty(&json).expect("an envelope has text keys only") + "\n"
     }
 
+    /// Returns what the envelope says, whoever signed it: nobody may have.
+    ///
+    /// # Errors
+    ///
+    /// [`StatementError`] if the payload is not a statement about a study.
+    pub fn unverified(&self) -> Result<Statement, StatementError> {
+        Statement::from_json(&self.payload)
+    }
+
+    /// Returns the ids that the signatures name as their keys.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.signatures.iter().filter_map(|signature| signature.key_id.as_deref())
+    }
+
     /// Returns the statement that the holder of `key` signed.
     ///
     /// Key ids are not signed, so they decide nothing: every signature is tried,

@@ -52,7 +52,8 @@ pub use facts::{
 pub use pilot::{PilotError, PilotPlan, PilotTerms, plan_from_pilot};
 pub use render::{Rendered, Stated, render};
 pub use ro_crate::{
-    Author, CrateFile, RO_CRATE_FILE, RoCrateInput, RunTimes, journal_times, ro_crate,
+    Author, CrateFile, RO_CRATE_FILE, RoCrateInput, RoCrateStated, RunTimes, journal_times,
+    ro_crate, ro_crate_stated,
 };
 pub use tables::{Parts, tables};
 pub use validity::Status;

@@ -38,6 +38,8 @@ const PROFILE: &str = "https://w3id.org/ro/wfrun/process/0.5";
 const CONTEXT: [&str; 2] =
     ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"];
 const ROOT: &str = "./";
+/// The name of a licence that is given in words.
+const LICENSE_STATED: &str = "Terms of use";
 
 /// What the metadata of a study is made from.
 #[derive(Debug, Clone, Copy)]
@@ -124,6 +126,49 @@ pub fn ro_crate(input: &RoCrateInput<'_>) -> Vec<u8> {
     bytes
 }
 
+/// What the maker of a crate stated, as it stands in its metadata.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoCrateStated {
+    /// The day or the instant of publication.
+    pub date_published: String,
+    /// The licence, if one is stated.
+    pub license: Option<String>,
+    /// The author's name and, if there is one, identifier.
+    pub author: Option<(String, Option<String>)>,
+}
+
+/// Reads what only its maker could say from the metadata of a crate, so that the
+/// metadata can be made again and compared. `None` if it is no such metadata.
+pub fn ro_crate_stated(bytes: &[u8]) -> Option<RoCrateStated> {
+    let document: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let graph = document.get("@graph")?.as_array()?;
+    let entity = |id: &str| graph.iter().find(|entity| entity["@id"] == id);
+    let text = |entity: &serde_json::Value, name: &str| {
+        entity.get(name).and_then(serde_json::Value::as_str).map(str::to_owned)
+    };
+    let root = entity(ROOT)?;
+    let license = root["license"]["@id"].as_str()?;
+    let author = match &root["author"] {
+        serde_json::Value::Array(authors) => authors.first(),
+        serde_json::Value::Null => None,
+        author => Some(author),
+    };
+    let author = author.and_then(|author| {
+        let id = author["@id"].as_str()?;
+        let person = entity(id)?;
+        let uri = if is_uri(id) { Some(id.to_owned()) } else { text(person, "identifier") };
+        Some((text(person, "name")?, uri))
+    });
+    let license = match entity(license) {
+        _ if is_uri(license) => Some(license.to_owned()),
+        Some(stated) if text(stated, "name").as_deref() == Some(LICENSE_STATED) => {
+            text(stated, "description")
+        }
+        _ => None,
+    };
+    Some(RoCrateStated { date_published: text(root, "datePublished")?, license, author })
+}
+
 /// Returns when each sealed run began and ended, as the journal has it.
 ///
 /// The journal says when it was written: a run's end is late by the time that
@@ -180,7 +225,7 @@ fn license(stated: Option<&str>) -> Entity {
     match stated {
         Some(uri) if is_uri(uri) => Entity::new(uri, Kind::CreativeWork).text("name", uri),
         Some(words) => Entity::new("#license", Kind::CreativeWork)
-            .text("name", "Terms of use")
+            .text("name", LICENSE_STATED)
             .text("description", words),
         None => Entity::new("#license", Kind::CreativeWork).text("name", "No licence stated").text(
             "description",

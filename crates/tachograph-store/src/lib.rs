@@ -7,6 +7,7 @@
 //! what is sealed.
 
 mod check;
+mod companion;
 mod compress;
 #[cfg(test)]
 mod crash;
@@ -25,6 +26,7 @@ mod study;
 mod tables;
 
 pub use check::{Check, Finding, NOT_CHECKED, Severity, check};
+pub use companion::Companion;
 pub use disk::DiskError;
 pub use journal::AppendError;
 pub use layout::NameError;

@@ -209,6 +209,11 @@ impl OpenStudy {
         Ok(disk::read_if_there(&layout::place(&self.folder, path))?)
     }
 
+    /// Returns the paths that the journal vouches for, in order.
+    pub(crate) fn vouched_paths(&self) -> impl Iterator<Item = &str> {
+        self.ledger.files().keys().map(String::as_str)
+    }
+
     /// Returns the paths of the derived files that were published with the
     /// latest report of `kind`, relative to the study.
     pub fn published_paths(&self, kind: &str) -> impl Iterator<Item = &str> {

@@ -8,10 +8,12 @@
 
 mod audit;
 mod gate;
+mod keys;
 mod proxy;
 
 pub(crate) use audit::{AuditArgs, AuditForm};
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
+pub(crate) use keys::{AttestArgs, ExportArgs, KeygenArgs};
 pub(crate) use proxy::{RecordArgs, TapArgs};
 
 use std::net::IpAddr;
@@ -54,6 +56,12 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
+    /// Make a key to sign studies with
+    Keygen(KeygenArgs),
+    /// Sign a study: say with a key that one stands for it
+    Attest(AttestArgs),
+    /// Describe a study for archives and registries
+    Export(ExportArgs),
     /// Find the numbers of a report that cannot be true, anyone's report
     Audit(AuditArgs),
     /// Say what became better or worse between two studies or configurations
@@ -259,6 +267,9 @@ fn parse_metric(text: &str) -> Result<Metrics, String> {
 pub(crate) struct VerifyArgs {
     /// The study
     pub(crate) study: PathBuf,
+    /// Check that the holder of this public key signed the study
+    #[arg(long, value_name = "KEY.pub")]
+    pub(crate) key: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,10 +7,12 @@
 
 pub(crate) mod agent_setup;
 pub(crate) mod analyze;
+pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod baseline;
 pub(crate) mod compare;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod power;

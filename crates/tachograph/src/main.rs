@@ -6,6 +6,7 @@
 
 mod agents;
 mod args;
+mod attestation;
 mod cache;
 mod commands;
 mod derivation;
@@ -17,6 +18,7 @@ mod loaded_plan;
 mod looks;
 mod memory;
 mod rehearsal;
+mod ro_crate;
 mod session;
 mod signals;
 mod tally;
@@ -66,6 +68,9 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => commands::report::execute(&args),
         Command::Analyze(args) => commands::analyze::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),
+        Command::Keygen(args) => commands::attest::keygen(&args),
+        Command::Attest(args) => commands::attest::execute(&args),
+        Command::Export(args) => commands::export::execute(&args),
         Command::Audit(args) => commands::audit::execute(&args),
         Command::Compare(args) => commands::compare::execute(&args),
         Command::Baseline(args) => commands::baseline::execute(&args),

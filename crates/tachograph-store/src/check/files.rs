@@ -10,6 +10,7 @@ use std::fs;
 use tachograph_model::digest::Digest;
 
 use super::{Checker, Severity};
+use crate::companion::Companion;
 use crate::disk::{self, DiskError};
 use crate::layout;
 use crate::ledger::Vouched;
@@ -122,6 +123,9 @@ impl Checker<'_> {
         listed: &BTreeMap<String, Digest>,
     ) {
         for (path, entry) in present {
+            if Companion::is_at(path) && matches!(entry, Entry::File(Ok(_))) {
+                continue;
+            }
             match (listed.get(path), entry) {
                 // A line of the journal is gone, which is said already.
                 (Some(expected), Entry::File(Ok(found))) if expected == found => {}

@@ -4,15 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::json;
+use tachograph_attest::keys::PublicKey;
 use tachograph_model::plan::parse;
 use tachograph_report::Verification;
-use tachograph_store::{Check, OpenStudy};
+use tachograph_store::{Check, OpenStudy, Study};
 
 use crate::args::VerifyArgs;
+use crate::attestation;
 use crate::derivation::{self, Derivation, open_failure};
 use crate::failure::{Exit, Failure};
+use crate::ro_crate;
 use crate::session::VERSION;
 use crate::terminal::out;
+
+/// What no chain of digests can show.
+const REWRITTEN: &str = "whether somebody rewrote files, journal and manifest together: compare the \
+                         Merkle root with one that was kept elsewhere, or a signature with --key";
 
 /// What verification found, in words.
 #[derive(Debug)]
@@ -23,11 +30,15 @@ pub(crate) struct Verdict {
     /// Everything that is wrong, a line each.
     wrong: Vec<String>,
     not_checked: Vec<String>,
+    /// Who stands for the study, if a key was given and fits.
+    signed: Option<String>,
 }
 
 /// Carries the command out.
 pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
-    let verdict = verify(&args.study)?;
+    let key = args.key.as_deref().map(attestation::public_key).transpose()?;
+    let mut verdict = evidence(&args.study)?;
+    verdict.add_companions(&args.study, key.as_ref())?;
     if args.json {
         out(format!("{:#}", verdict.as_json()));
     } else {
@@ -43,22 +54,29 @@ pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
     Ok(verdict.exit())
 }
 
+/// Verifies a study with the files that speak of it.
+///
+/// # Errors
+///
+/// As [`evidence`].
+pub(crate) fn verify(folder: &Path) -> Result<Verdict, Failure> {
+    let mut verdict = evidence(folder)?;
+    verdict.add_companions(folder, None)?;
+    Ok(verdict)
+}
+
 /// Checks every file against journal and manifest, then computes everything
 /// again and compares it with what is published.
 ///
 /// # Errors
 ///
 /// A failure if the folder is not a study that this version can read.
-pub(crate) fn verify(folder: &Path) -> Result<Verdict, Failure> {
+pub(crate) fn evidence(folder: &Path) -> Result<Verdict, Failure> {
     let check = tachograph_store::check(folder).map_err(|error| open_failure(&error, folder))?;
     let mut wrong: Vec<String> = check.findings.iter().map(ToString::to_string).collect();
     let mut not_checked: Vec<String> =
         tachograph_report::NOT_CHECKED.iter().map(|&sentence| sentence.to_owned()).collect();
-    not_checked.push(
-        "whether somebody rewrote files, journal and manifest together: compare the Merkle root \
-         with one that was kept elsewhere"
-            .to_owned(),
-    );
+    not_checked.push(REWRITTEN.to_owned());
     let comparison = match derivation::derive(folder) {
         Ok(derivation) => {
             plan_follows(&derivation.study, &mut wrong, &mut not_checked);
@@ -74,7 +92,7 @@ pub(crate) fn verify(folder: &Path) -> Result<Verdict, Failure> {
     if let Err(reason) = &comparison {
         not_checked.insert(0, reason.clone());
     }
-    Ok(Verdict { check, comparison, wrong, not_checked })
+    Ok(Verdict { check, comparison, wrong, not_checked, signed: None })
 }
 
 /// Compares the published files with what follows from the events.
@@ -135,6 +153,29 @@ fn plan_follows(study: &OpenStudy, wrong: &mut Vec<String>, not_checked: &mut Ve
 }
 
 impl Verdict {
+    /// Adds what the files say that speak of the study: its attestation and its
+    /// description as an RO-Crate.
+    fn add_companions(&mut self, folder: &Path, key: Option<&PublicKey>) -> Result<(), Failure> {
+        let Ok(study) = Study::open(folder) else {
+            self.not_checked.push("the attestation: the study cannot be opened".to_owned());
+            return Ok(());
+        };
+        let attested = attestation::check(&study, key)?;
+        if attested.signed.is_some() && attested.wrong.is_empty() {
+            self.not_checked.retain(|line| line != REWRITTEN);
+        }
+        self.wrong.extend(attested.wrong);
+        self.not_checked.extend(attested.not_checked);
+        self.signed = attested.signed;
+        self.wrong.extend(ro_crate::check(&study)?);
+        Ok(())
+    }
+
+    /// Returns everything that is wrong, a line each.
+    pub(crate) fn wrong(&self) -> &[String] {
+        &self.wrong
+    }
+
     /// Returns the exit code: a study that only was not finished is partial.
     pub(crate) fn exit(&self) -> Exit {
         match (self.wrong.len(), self.check.is_damaged()) {
@@ -159,7 +200,10 @@ impl Verdict {
             format!("\nMerkle root {root}: keep it elsewhere to notice a rewritten study")
         });
         match self.wrong.len() {
-            0 => format!("verified: {evidence}; {report}{root}"),
+            0 => {
+                let signed = self.signed.as_ref().map_or(String::new(), |by| format!("; {by}"));
+                format!("verified: {evidence}; {report}{signed}{root}")
+            }
             _ if self.exit() == Exit::Partial => {
                 format!("not finished, and nothing changed so far: {evidence}; {report}")
             }
@@ -196,6 +240,7 @@ impl Verdict {
             "n_events": self.check.n_events,
             "n_claims": self.comparison.as_ref().ok().map(|comparison| comparison.n_claims),
             "n_printed": self.comparison.as_ref().ok().map(|comparison| comparison.n_printed),
+            "signed": self.signed,
             "merkle_root": self.check.merkle_root.map(|root| root.to_string()),
             "not_checked": self.not_checked,
         })

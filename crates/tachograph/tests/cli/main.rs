@@ -6,6 +6,7 @@
 
 mod agent_setup;
 mod analyze;
+mod attested;
 mod audit;
 mod bad_input;
 mod cassette;

@@ -1,0 +1,43 @@
+//! `tacho export`: a study described for archives and registries.
+
+use tachograph_report::RoCrateStated;
+use tachograph_run::clock;
+use tachograph_store::{Companion, Study};
+
+use crate::args::ExportArgs;
+use crate::commands::verify;
+use crate::derivation::open_failure;
+use crate::failure::{Exit, Failure};
+use crate::ro_crate;
+use crate::terminal::{note, out};
+
+/// Carries the command out.
+pub(crate) fn execute(args: &ExportArgs) -> Result<Exit, Failure> {
+    let verdict = verify::evidence(&args.study)?;
+    if verdict.exit() != Exit::Done {
+        for line in verdict.wrong() {
+            out(line);
+        }
+        note(verdict.summary());
+        note("not exported: what does not verify is not described");
+        return Ok(verdict.exit());
+    }
+    let study = Study::open(&args.study).map_err(|error| open_failure(&error, &args.study))?;
+    let author = args.author.clone();
+    let stated = RoCrateStated {
+        date_published: clock::rfc3339_now(),
+        license: args.license.clone(),
+        author: author.map(|name| (name, args.author_uri.clone())),
+    };
+    let bytes = ro_crate::metadata(&study, &stated)?;
+    study
+        .write_companion(Companion::RoCrate, &bytes)
+        .map_err(|error| open_failure(&error, &args.study))?;
+    out(args.study.join(Companion::RoCrate.file_name()).display());
+    if args.license.is_none() {
+        note(
+            "no licence is stated: whoever finds the study may not use it; name one with --license",
+        );
+    }
+    Ok(Exit::Done)
+}
