@@ -81,6 +81,8 @@ pub struct Coverage {
     pub n_relations: usize,
     /// Numbers that are bound to claims of a sidecar.
     pub n_bound: usize,
+    /// Quantities that are not.
+    pub n_unbound: usize,
     /// Quantities that stand in no relation.
     pub unrelated: Vec<Place>,
 }
@@ -281,6 +283,7 @@ fn coverage(
         n_related: quantities.len() - unrelated.len(),
         n_relations: relations.len(),
         n_bound: bound.len(),
+        n_unbound: quantities.iter().filter(|&&at| !is_bound(at)).count(),
         unrelated: unrelated.into_iter().map(|at| place(reading, at)).collect(),
     }
 }

@@ -34,6 +34,7 @@ mod single_agent;
 mod summary;
 mod svg;
 mod tables;
+mod template;
 mod validity;
 mod verify;
 mod writer;
@@ -56,6 +57,7 @@ pub use ro_crate::{
     ro_crate, ro_crate_stated,
 };
 pub use tables::{Parts, tables};
+pub use template::{CheckedDocument, Filled, TemplateError, check_document, fill};
 pub use validity::Status;
 pub use verify::{
     Difference, DifferenceKind, LookFault, NOT_CHECKED, Verification, check_looks, compare, verify,

@@ -13,7 +13,7 @@ mod proxy;
 
 pub(crate) use audit::{AuditArgs, AuditForm};
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
-pub(crate) use keys::{AttestArgs, ExportArgs, KeygenArgs};
+pub(crate) use keys::{AttestArgs, ExportArgs, KeygenArgs, RenderArgs};
 pub(crate) use proxy::{RecordArgs, TapArgs};
 
 use std::net::IpAddr;
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
+    /// Fill a text written by hand with a study's numbers, bound to their claims
+    Render(RenderArgs),
     /// Make a key to sign studies with
     Keygen(KeygenArgs),
     /// Sign a study: say with a key that one stands for it
@@ -270,6 +272,9 @@ pub(crate) struct VerifyArgs {
     /// Check that the holder of this public key signed the study
     #[arg(long, value_name = "KEY.pub")]
     pub(crate) key: Option<PathBuf>,
+    /// Check a text of `tacho render` too: its numbers are what the study says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) document: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -18,6 +18,7 @@ pub(crate) mod plan;
 pub(crate) mod power;
 pub(crate) mod quickstart;
 pub(crate) mod record;
+pub(crate) mod render;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;

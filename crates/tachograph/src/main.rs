@@ -68,6 +68,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => commands::report::execute(&args),
         Command::Analyze(args) => commands::analyze::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),
+        Command::Render(args) => commands::render::execute(&args),
         Command::Keygen(args) => commands::attest::keygen(&args),
         Command::Attest(args) => commands::attest::execute(&args),
         Command::Export(args) => commands::export::execute(&args),

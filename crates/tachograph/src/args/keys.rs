@@ -1,10 +1,30 @@
-//! What the user typed for the commands that sign and describe a study.
+//! What the user typed for the commands that quote, sign and describe a study.
 //!
 //! Owns: their help texts.
 
 use std::path::PathBuf;
 
 use clap::Args;
+
+/// Arguments of `tacho render`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A placeholder is {{ID}} or {{ID | WORDS}}, with the name of a claim as in claims.json and \
+                        low, high, n, interval or .2 (decimals)."
+)]
+pub(crate) struct RenderArgs {
+    /// The text, with placeholders
+    pub(crate) template: PathBuf,
+    /// The study that its numbers come from
+    #[arg(long, value_name = "STUDY")]
+    pub(crate) study: PathBuf,
+    /// Where the filled text goes; NAME.claims.json goes beside it
+    #[arg(short, long, value_name = "NAME.md")]
+    pub(crate) output: PathBuf,
+    /// Let the exit code be 1 if a number is typed by hand
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
 
 /// Arguments of `tacho keygen`.
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! `tacho verify`: recomputes a study's report from its raw events.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tachograph_attest::keys::PublicKey;
@@ -11,6 +11,7 @@ use tachograph_store::{Check, OpenStudy, Study};
 
 use crate::args::VerifyArgs;
 use crate::attestation;
+use crate::commands::render;
 use crate::derivation::{self, Derivation, open_failure};
 use crate::failure::{Exit, Failure};
 use crate::ro_crate;
@@ -32,6 +33,8 @@ pub(crate) struct Verdict {
     not_checked: Vec<String>,
     /// Who stands for the study, if a key was given and fits.
     signed: Option<String>,
+    /// Numbers of other texts that were recomputed.
+    n_document_numbers: usize,
 }
 
 /// Carries the command out.
@@ -39,6 +42,7 @@ pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
     let key = args.key.as_deref().map(attestation::public_key).transpose()?;
     let mut verdict = evidence(&args.study)?;
     verdict.add_companions(&args.study, key.as_ref())?;
+    verdict.add_documents(&args.study, &args.document)?;
     if args.json {
         out(format!("{:#}", verdict.as_json()));
     } else {
@@ -92,7 +96,7 @@ pub(crate) fn evidence(folder: &Path) -> Result<Verdict, Failure> {
     if let Err(reason) = &comparison {
         not_checked.insert(0, reason.clone());
     }
-    Ok(Verdict { check, comparison, wrong, not_checked, signed: None })
+    Ok(Verdict { check, comparison, wrong, not_checked, signed: None, n_document_numbers: 0 })
 }
 
 /// Compares the published files with what follows from the events.
@@ -171,6 +175,35 @@ impl Verdict {
         Ok(())
     }
 
+    /// Checks texts whose numbers are bound to the study's claims.
+    fn add_documents(&mut self, folder: &Path, documents: &[PathBuf]) -> Result<(), Failure> {
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let derivation = derivation::derive(folder)?;
+        for path in documents {
+            let name = path.display();
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(Exit::Usage, format!("could not read {name}: {error}"))
+            })?;
+            let place = render::sidecar_of(path);
+            let sidecar = std::fs::read(&place).map_err(|error| {
+                Failure::new(Exit::Usage, format!("could not read {}: {error}", place.display()))
+                    .help("`tacho render` writes it beside the text")
+            })?;
+            match tachograph_report::check_document(&text, &sidecar, &derivation.rendered) {
+                Ok(checked) => {
+                    let lines = checked.wrong.into_iter();
+                    self.wrong
+                        .extend(lines.map(|(line, what)| format!("{name}, line {line}: {what}")));
+                    self.n_document_numbers += checked.n_printed;
+                }
+                Err(reason) => self.wrong.push(format!("{}: {reason}", place.display())),
+            }
+        }
+        Ok(())
+    }
+
     /// Returns everything that is wrong, a line each.
     pub(crate) fn wrong(&self) -> &[String] {
         &self.wrong
@@ -201,6 +234,11 @@ impl Verdict {
         });
         match self.wrong.len() {
             0 => {
+                let documents = match self.n_document_numbers {
+                    0 => String::new(),
+                    n => format!(", and {n} of other texts"),
+                };
+                let report = format!("{report}{documents}");
                 let signed = self.signed.as_ref().map_or(String::new(), |by| format!("; {by}"));
                 format!("verified: {evidence}; {report}{signed}{root}")
             }

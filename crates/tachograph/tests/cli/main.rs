@@ -14,6 +14,7 @@ mod compared;
 mod interrupted;
 mod listening;
 mod planted;
+mod rendered;
 mod stopping;
 mod straight_line;
 mod tap;
