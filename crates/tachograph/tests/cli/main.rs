@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod cassette;
 mod compared;
+mod corrupted;
 mod interrupted;
 mod listening;
 mod planted;
