@@ -382,7 +382,7 @@ fn ratio(reading: &Reading<'_>, at: usize, one: usize, other: usize) -> Option<R
     if quotient.meets(reading.numbers[at].span()) {
         return Some(Relation::holds(Rule::Ratio, numbers));
     }
-    let value = show(quotient.middle(), reading.numbers[at].decimals);
+    let value = show(high.middle() / low.middle(), reading.numbers[at].decimals);
     let message = format!(
         "{} is printed; {} and {} give {}x (rounding allows {} to {})",
         reading.printed(at),
