@@ -117,6 +117,11 @@ impl Number {
         self.span().scaled(self.unit.scale)
     }
 
+    /// Returns the same, where a count is exact.
+    pub(crate) fn counted(&self) -> Span {
+        if self.is_count() { Span::around(self.value, 0.0) } else { self.base() }
+    }
+
     /// Returns the span without regard to the sign.
     pub(crate) fn size(&self) -> Span {
         self.span().size()

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::json;
 use tachograph_model::digest::Digest;
+use tachograph_model::plan::parse;
 
 use crate::claim::{Claim, Format, Part};
 use crate::render::Rendered;
@@ -149,8 +150,12 @@ fn find<'a>(rendered: &'a Rendered, id: &str) -> Option<&'a Claim> {
     rendered.report.ledger.claims().iter().find(|claim| claim.id == id)
 }
 
-/// Names the claims whose names are most like `id`.
+/// Names the claim that was misspelt, or those whose names share most parts with `id`.
 fn nearest(rendered: &Rendered, id: &str) -> String {
+    let names = rendered.report.ledger.claims().iter().map(|claim| &*claim.id);
+    if let Some(meant) = parse::nearest(id, names) {
+        return format!("did you mean `{meant}`?");
+    }
     let parts: Vec<&str> = id.split('/').collect();
     let common = |claim: &Claim| {
         let own: Vec<&str> = claim.id.split('/').collect();

@@ -137,12 +137,6 @@ fn is_assigned(reading: &Reading<'_>, sentence: &Sentence, number: usize) -> boo
     reading.before(sentence, number).trim_end().ends_with('=')
 }
 
-/// What a number can stand for in a calculation: a count is exact.
-fn term(reading: &Reading<'_>, at: usize) -> Span {
-    let number = &reading.numbers[at];
-    if number.is_count() { Span::around(number.value, 0.0) } else { number.base() }
-}
-
 /// Returns what a number can stand for by its digits alone.
 fn digits(reading: &Reading<'_>, at: usize) -> Span {
     let number = &reading.numbers[at];
@@ -182,7 +176,7 @@ fn calculation(
         return None;
     }
     let stated = &reading.numbers[result];
-    let in_base = computed(terms, steps, |at| term(reading, at))?;
+    let in_base = computed(terms, steps, |at| reading.numbers[at].counted())?;
     let in_digits = computed(terms, steps, |at| digits(reading, at))?;
     let same_kind = terms.iter().all(|&at| reading.numbers[at].unit.kind == stated.unit.kind);
     let mut numbers = vec![result];

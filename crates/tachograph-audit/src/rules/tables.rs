@@ -197,30 +197,24 @@ pub(super) fn cells(reading: &Reading<'_>) -> Vec<Cell> {
 
 /// Checks statistics that headers, or row labels, name.
 fn statistics(reading: &Reading<'_>, grid: &Grid) -> Vec<Relation> {
-    let mut relations = Vec::new();
-    let named: Vec<(usize, Statistic)> = (0..grid.headers.len())
-        .filter_map(|column| Some((column, labels::in_phrase(&grid.headers[column])?)))
-        .collect();
-    for row in 0..grid.cells.len() {
-        let numbers: Vec<(usize, Statistic)> = named
-            .iter()
-            .filter_map(|&(column, statistic)| Some((grid.value(row, column)?, statistic)))
-            .collect();
-        relations.extend(order::in_order(reading, &numbers));
-        relations.extend(spread::variation(reading, &numbers));
-    }
-    let named: Vec<(usize, Statistic)> = (0..grid.labels.len())
-        .filter_map(|row| Some((row, labels::in_phrase(&grid.labels[row])?)))
-        .collect();
-    for column in 1..grid.headers.len() {
-        let numbers: Vec<(usize, Statistic)> = named
-            .iter()
-            .filter_map(|&(row, statistic)| Some((grid.value(row, column)?, statistic)))
-            .collect();
-        relations.extend(order::in_order(reading, &numbers));
-        relations.extend(spread::variation(reading, &numbers));
-    }
-    relations
+    let named = |phrases: &[String]| -> Vec<(usize, Statistic)> {
+        let names = phrases.iter().enumerate();
+        names.filter_map(|(at, phrase)| Some((at, labels::in_phrase(phrase)?))).collect()
+    };
+    let (columns, rows) = (named(&grid.headers), named(&grid.labels));
+    let across = (0..grid.cells.len()).map(|row| {
+        let cell = |&(column, it): &(usize, Statistic)| Some((grid.value(row, column)?, it));
+        columns.iter().filter_map(cell).collect()
+    });
+    let down = (1..grid.headers.len()).map(|column| {
+        let cell = |&(row, it): &(usize, Statistic)| Some((grid.value(row, column)?, it));
+        rows.iter().filter_map(cell).collect()
+    });
+    let lines: Vec<Vec<(usize, Statistic)>> = across.chain(down).collect();
+    let judged = lines.iter().flat_map(|numbers| {
+        order::in_order(reading, numbers).into_iter().chain(spread::variation(reading, numbers))
+    });
+    judged.collect()
 }
 
 /// Checks cells such as "[29.21, 39.12]" against the value to their left.
@@ -289,14 +283,11 @@ fn total(reading: &Reading<'_>, stated: usize, parts: &[usize]) -> Option<Relati
     if number.unit.is_rate() {
         return None;
     }
-    let exact = |at: usize| {
-        let part = &reading.numbers[at];
-        if part.is_count() { Span::around(part.value, 0.0) } else { part.base() }
-    };
-    let sum = parts.iter().map(|&at| exact(at)).fold(Span::around(0.0, 0.0), Span::plus);
+    let parts_of = parts.iter().map(|&at| reading.numbers[at].counted());
+    let sum = parts_of.fold(Span::around(0.0, 0.0), Span::plus);
     let mut numbers = vec![stated];
     numbers.extend(parts);
-    let printed = if number.is_count() { Span::around(number.value, 0.0) } else { number.base() };
+    let printed = number.counted();
     if printed.meets(sum) {
         return Some(Relation::holds(Rule::Sum, numbers));
     }

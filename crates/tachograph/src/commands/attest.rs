@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tachograph_attest::envelope::Envelope;
 use tachograph_attest::keys::SecretKey;
-use tachograph_store::{Companion, Study};
+use tachograph_store::Companion;
 
 use crate::args::{AttestArgs, KeygenArgs};
 use crate::attestation;
@@ -51,16 +51,13 @@ fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
 pub(crate) fn execute(args: &AttestArgs) -> Result<Exit, Failure> {
     let key = SecretKey::from_pem(&attestation::read(&args.key)?)
         .map_err(|error| attestation::wrong_key(&args.key, &error))?;
-    let verdict = verify::evidence(&args.study)?;
-    if verdict.exit() != Exit::Done {
-        for line in verdict.wrong() {
-            out(line);
+    let study = match verify::sound(&args.study)? {
+        Ok(study) => study,
+        Err(exit) => {
+            note("not signed: what does not verify is nothing to stand for");
+            return Ok(exit);
         }
-        note(verdict.summary());
-        note("not signed: what does not verify is nothing to stand for");
-        return Ok(verdict.exit());
-    }
-    let study = Study::open(&args.study).map_err(|error| open_failure(&error, &args.study))?;
+    };
     let statement = attestation::statement(&study)?;
     let envelope = Envelope::sign(&statement, &key);
     study

@@ -2,7 +2,7 @@
 
 use tachograph_report::RoCrateStated;
 use tachograph_run::clock;
-use tachograph_store::{Companion, Study};
+use tachograph_store::Companion;
 
 use crate::args::ExportArgs;
 use crate::commands::verify;
@@ -13,16 +13,13 @@ use crate::terminal::{note, out};
 
 /// Carries the command out.
 pub(crate) fn execute(args: &ExportArgs) -> Result<Exit, Failure> {
-    let verdict = verify::evidence(&args.study)?;
-    if verdict.exit() != Exit::Done {
-        for line in verdict.wrong() {
-            out(line);
+    let study = match verify::sound(&args.study)? {
+        Ok(study) => study,
+        Err(exit) => {
+            note("not exported: what does not verify is not described");
+            return Ok(exit);
         }
-        note(verdict.summary());
-        note("not exported: what does not verify is not described");
-        return Ok(verdict.exit());
-    }
-    let study = Study::open(&args.study).map_err(|error| open_failure(&error, &args.study))?;
+    };
     let author = args.author.clone();
     let stated = RoCrateStated {
         date_published: clock::rfc3339_now(),

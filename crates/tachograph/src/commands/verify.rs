@@ -16,7 +16,7 @@ use crate::derivation::{self, Derivation, open_failure};
 use crate::failure::{Exit, Failure};
 use crate::ro_crate;
 use crate::session::VERSION;
-use crate::terminal::out;
+use crate::terminal::{note, out};
 
 /// What no chain of digests can show.
 const REWRITTEN: &str = "whether somebody rewrote files, journal and manifest together: compare the \
@@ -35,6 +35,8 @@ pub(crate) struct Verdict {
     signed: Option<String>,
     /// Numbers of other texts that were recomputed.
     n_document_numbers: usize,
+    /// The study and what follows from it, if it could be read.
+    derivation: Option<Derivation>,
 }
 
 /// Carries the command out.
@@ -42,7 +44,7 @@ pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
     let key = args.key.as_deref().map(attestation::public_key).transpose()?;
     let mut verdict = evidence(&args.study)?;
     verdict.add_companions(&args.study, key.as_ref())?;
-    verdict.add_documents(&args.study, &args.document)?;
+    verdict.add_documents(&args.document)?;
     if args.json {
         out(format!("{:#}", verdict.as_json()));
     } else {
@@ -69,34 +71,63 @@ pub(crate) fn verify(folder: &Path) -> Result<Verdict, Failure> {
     Ok(verdict)
 }
 
+/// Returns a study whose evidence and reports verify. Of another one it says what is
+/// wrong, and returns the exit code.
+///
+/// # Errors
+///
+/// As [`evidence`].
+pub(crate) fn sound(folder: &Path) -> Result<Result<OpenStudy, Exit>, Failure> {
+    let verdict = evidence(folder)?;
+    let exit = verdict.exit();
+    match verdict.derivation {
+        Some(derivation) if exit == Exit::Done => Ok(Ok(derivation.study)),
+        _ => {
+            for line in &verdict.wrong {
+                out(line);
+            }
+            note(verdict.summary());
+            Ok(Err(exit))
+        }
+    }
+}
+
 /// Checks every file against journal and manifest, then computes everything
 /// again and compares it with what is published.
 ///
 /// # Errors
 ///
 /// A failure if the folder is not a study that this version can read.
-pub(crate) fn evidence(folder: &Path) -> Result<Verdict, Failure> {
+fn evidence(folder: &Path) -> Result<Verdict, Failure> {
     let check = tachograph_store::check(folder).map_err(|error| open_failure(&error, folder))?;
     let mut wrong: Vec<String> = check.findings.iter().map(ToString::to_string).collect();
     let mut not_checked: Vec<String> =
         tachograph_report::NOT_CHECKED.iter().map(|&sentence| sentence.to_owned()).collect();
     not_checked.push(REWRITTEN.to_owned());
-    let comparison = match derivation::derive(folder) {
+    let (comparison, derivation) = match derivation::derive(folder) {
         Ok(derivation) => {
             plan_follows(&derivation.study, &mut wrong, &mut not_checked);
             let looks = tachograph_report::check_looks(derivation.study.head(), &derivation.facts);
             wrong.extend(looks.iter().map(ToString::to_string));
-            compare(&derivation, &mut wrong)?
+            (compare(&derivation, &mut wrong)?, Some(derivation))
         }
         Err(error) if check.is_damaged() => {
-            Err(format!("the report could not be recomputed: {error}"))
+            (Err(format!("the report could not be recomputed: {error}")), None)
         }
         Err(error) => return Err(error),
     };
     if let Err(reason) = &comparison {
         not_checked.insert(0, reason.clone());
     }
-    Ok(Verdict { check, comparison, wrong, not_checked, signed: None, n_document_numbers: 0 })
+    Ok(Verdict {
+        check,
+        comparison,
+        wrong,
+        not_checked,
+        signed: None,
+        n_document_numbers: 0,
+        derivation,
+    })
 }
 
 /// Compares the published files with what follows from the events.
@@ -160,28 +191,37 @@ impl Verdict {
     /// Adds what the files say that speak of the study: its attestation and its
     /// description as an RO-Crate.
     fn add_companions(&mut self, folder: &Path, key: Option<&PublicKey>) -> Result<(), Failure> {
-        let Ok(study) = Study::open(folder) else {
-            self.not_checked.push("the attestation: the study cannot be opened".to_owned());
-            return Ok(());
+        // Where only events are damaged, the study can still be opened.
+        let opened;
+        let study = if let Some(derivation) = &self.derivation {
+            &derivation.study
+        } else {
+            let Ok(study) = Study::open(folder) else {
+                self.not_checked.push("the attestation: the study cannot be opened".to_owned());
+                return Ok(());
+            };
+            opened = study;
+            &opened
         };
-        let attested = attestation::check(&study, key)?;
+        let attested = attestation::check(study, key)?;
+        let described = ro_crate::check(study)?;
         if attested.signed.is_some() && attested.wrong.is_empty() {
             self.not_checked.retain(|line| line != REWRITTEN);
         }
         self.wrong.extend(attested.wrong);
         self.not_checked.extend(attested.not_checked);
         self.signed = attested.signed;
-        self.wrong.extend(ro_crate::check(&study)?);
+        self.wrong.extend(described);
         Ok(())
     }
 
     /// Checks texts whose numbers are bound to the study's claims.
-    fn add_documents(&mut self, folder: &Path, documents: &[PathBuf]) -> Result<(), Failure> {
-        if documents.is_empty() {
-            return Ok(());
-        }
-        let derivation = derivation::derive(folder)?;
+    fn add_documents(&mut self, documents: &[PathBuf]) -> Result<(), Failure> {
         for path in documents {
+            let Some(derivation) = &self.derivation else {
+                self.not_checked.push(format!("{}: the study cannot be read", path.display()));
+                continue;
+            };
             let name = path.display();
             let text = std::fs::read_to_string(path).map_err(|error| {
                 Failure::new(Exit::Usage, format!("could not read {name}: {error}"))
@@ -202,11 +242,6 @@ impl Verdict {
             }
         }
         Ok(())
-    }
-
-    /// Returns everything that is wrong, a line each.
-    pub(crate) fn wrong(&self) -> &[String] {
-        &self.wrong
     }
 
     /// Returns the exit code: a study that only was not finished is partial.

@@ -51,7 +51,7 @@ impl Formula {
     fn of(self, a: &Number, b: &Number, target: &Number) -> Option<Span> {
         let like = a.unit.kind == b.unit.kind;
         let of_target = a.unit.kind == target.unit.kind && like;
-        let (x, y) = (exact(a), exact(b));
+        let (x, y) = (a.counted(), b.counted());
         match self {
             Self::Sum => of_target.then(|| a.base().plus(b.base())),
             Self::Difference => (of_target
@@ -103,11 +103,6 @@ impl Formula {
             Self::Saving => format!("the reduction from {b} to {a}"),
         }
     }
-}
-
-/// What a number can stand for; a count is exact.
-fn exact(number: &Number) -> Span {
-    if number.is_count() { Span::around(number.value, 0.0) } else { number.base() }
 }
 
 /// Where the operands of a formula stand.
@@ -399,7 +394,7 @@ fn candidate(
 fn stated_span(number: &Number, formula: Formula) -> Span {
     match formula {
         Formula::Sum | Formula::Difference if !number.unit.is(POINTS) => number.base(),
-        Formula::Product => exact(number),
+        Formula::Product => number.counted(),
         _ => number.span(),
     }
 }
