@@ -136,13 +136,17 @@ fn standing<'a>(
         // A cell may leave its unit to the header.
         let bare = claim.known.value;
         let Some(value) = in_unit.or(number.unit.is_none().then_some(bare)) else { continue };
-        let is_named =
-            !claim.subject.is_empty() && claim.subject.iter().all(|name| context.contains(&**name));
+        let is_named = !claim.subject.is_empty()
+            && claim.subject.iter().all(|name| is_said(name, &context, &said));
         let common = claim.words.intersection(&said).count() + if is_named { 3 } else { 0 };
         let printed = Span::around(number.value, number.half);
         let agrees = printed.meets(Span::around(value, 0.0));
         // To contradict takes more than to support: the same subject by name.
-        let enough = if agrees { common >= 1 } else { is_named && common >= 5 && has_unit };
+        let enough = if agrees {
+            common >= 1
+        } else {
+            is_named && common >= 5 && has_unit && !number.unit.is_none()
+        };
         if enough && best.is_none_or(|(most, agreed, _)| (agrees, common) > (agreed, most)) {
             best = Some((common, agrees, claim.known));
         }
@@ -152,6 +156,14 @@ fn standing<'a>(
         Some((_, false, claim)) => (Standing::Contradicted, Some(claim)),
         None => (Standing::Unsupported, None),
     }
+}
+
+/// Returns whether a part of a claim's name is said: as it is, or in its words
+/// ("output throughput" for `output_throughput`).
+fn is_said(name: &str, context: &str, said: &BTreeSet<String>) -> bool {
+    let is_words = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    context.contains(name)
+        || (is_words && name.split('_').all(|word| said.contains(&words::stem(word))))
 }
 
 /// Returns the text that says what a number is about: its block; of a cell, with

@@ -156,6 +156,12 @@ fn one_quantity_has_one_value() {
     holds("Mean wall time is 4.1 s.\n\nMean wall time is 4.12 s.");
     breaks("Mean wall time is 4.1 s.\n\nMean wall time is 4.7 s.", "two-values", "4.7 s", None);
     holds("## Before\n\nMean wall time is 4.1 s.\n\n## After\n\nMean wall time is 3.7 s.");
+    // Different things by name, and the same thing at different times.
+    holds(
+        "- On `a`: start-up 95 ms; client overhead per call 9.5 ms\n\
+           - On `b`: start-up 98 ms; client overhead per call 9.9 ms\n",
+    );
+    holds("Mean wall time is 4.1 s.\n\n## Before the change\n\nMean wall time is 4.7 s.");
     breaks(
         "reducing interval width by ~40%\n\n- Interval reduction: 52%\n",
         "two-values",

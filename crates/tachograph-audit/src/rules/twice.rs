@@ -290,7 +290,12 @@ fn is_same(one: &Mention, other: &Mention, n_words: usize) -> bool {
     let equal = one.section == other.section;
     let named = one.names == other.names || one.names.is_empty() || other.names.is_empty();
     let time = |mention: &Mention| {
-        mention.section.iter().filter(|word| TIMES.contains(&&***word)).cloned().collect::<Vec<_>>()
+        mention
+            .section
+            .iter()
+            .filter(|word| TIMES.iter().any(|time| words::stem(time) == **word))
+            .cloned()
+            .collect::<Vec<_>>()
     };
     if !named || time(one) != time(other) {
         return false;

@@ -25,6 +25,22 @@ fn our_own_report_has_no_contradiction_and_a_changed_digit_is_found() {
     let supported = support.iter().filter(|it| it["standing"] == "supported").count();
     assert!(supported * 2 > support.len(), "{supported} of {}", support.len());
 
+    // Somebody's text about the same configuration, right and wrong.
+    let claims = fs::read(place.path("study/reports/single-agent/claims.json")).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let id = "output_throughput/baseline_default/mean";
+    let claim =
+        claims["claims"].as_array().unwrap().iter().find(|claim| claim["id"] == id).unwrap();
+    let text = |value: f64| {
+        format!("The mean output throughput of `baseline_default` is {value:.2} tok/s.\n")
+    };
+    let value = claim["value"].as_f64().unwrap();
+    fs::write(place.path("right.md"), text(value)).unwrap();
+    fs::write(place.path("wrong.md"), text(value * 7.0)).unwrap();
+    place.expect(0, &["audit", "right.md", "--against", "study"]);
+    let said = place.expect(1, &["audit", "wrong.md", "--against", "study"]);
+    assert!(said.contains("[study]") && said.contains(&format!("corrected: {value:.2}")), "{said}");
+
     // One digit of a bound number, in each form of the report.
     for (file, at) in [("report.md", "| runs | "), ("report.html", "data-claim=")] {
         let path = place.path("study/reports/single-agent").join(file);
