@@ -6,6 +6,8 @@
 //! A number can stand in no relation, or keep agreeing within rounding after its
 //! change; both are said, and neither counts as caught or missed.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use serde::Serialize;
@@ -13,6 +15,7 @@ use serde::Serialize;
 use crate::audit::{Audit, AuditError, Place, Source, audit, merged, place};
 use crate::document::Document;
 use crate::reading::Reading;
+use crate::relation::Relation;
 use crate::rules;
 
 /// What became of mutations.
@@ -66,16 +69,23 @@ struct Target {
 ///
 /// As [`audit`].
 pub fn mutate(source: &Source<'_>, n: usize, seed: u64) -> Result<Mutations, AuditError> {
-    let original = audit(&[*source], None)?;
     let document = Document::parse(source.name, source.bytes, source.markup)?;
     let reading = Reading::of(&document);
-    let related = related(&reading, &original);
+    let before = Before {
+        source,
+        audit: audit(&[*source], None)?,
+        relations: merged(rules::relations(&reading)),
+        reading: &reading,
+    };
+    let related = related(&reading, &before.audit);
     let targets = targets(&reading, source.bytes);
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut outcome = Mutations::default();
     if targets.is_empty() {
         return Ok(outcome);
     }
+    // A change that is drawn again has become of it what did before.
+    let mut judged = BTreeMap::new();
     for _ in 0..n {
         let target = &targets[below(&mut random, targets.len())];
         let old = source.bytes[target.byte];
@@ -87,69 +97,91 @@ pub fn mutate(source: &Source<'_>, n: usize, seed: u64) -> Result<Mutations, Aud
             }
         };
         outcome.n += 1;
-        let mut bytes = source.bytes.to_vec();
-        bytes[target.byte] = new;
-        let mutated = Source { bytes: &bytes, ..*source };
-        judge(
-            &reading,
-            target.number,
-            related[target.number],
-            (&original, &mutated),
-            &mut outcome,
-        )?;
+        if !related[target.number] {
+            outcome.n_unrelated += 1;
+            continue;
+        }
+        let change = (target.byte, new);
+        let fate = match judged.get(&change) {
+            Some(fate) => *fate,
+            None => before.judge(target.number, change)?,
+        };
+        judged.insert(change, fate);
+        match fate {
+            Fate::Caught => outcome.n_caught += 1,
+            Fate::Agreeing => outcome.n_agreeing += 1,
+            Fate::Missed => outcome.missed.push(before.missed(target.number, change)),
+        }
     }
     Ok(outcome)
 }
 
-fn judge(
-    reading: &Reading<'_>,
-    number: usize,
-    is_related: bool,
-    (original, mutated): (&Audit, &Source<'_>),
-    outcome: &mut Mutations,
-) -> Result<(), AuditError> {
-    if !is_related {
-        outcome.n_unrelated += 1;
-        return Ok(());
-    }
-    let after = audit(&[*mutated], None)?;
-    let at = place(reading, number);
-    let touches = |it: &Place| it.start < at.end && at.start < it.end;
-    let is_found = after.findings.iter().any(|finding| {
-        (touches(&finding.place) || finding.related.iter().any(touches))
-            && !original.findings.contains(finding)
-    });
-    if is_found {
-        outcome.n_caught += 1;
-    } else if still_agrees(reading, number, mutated)? {
-        outcome.n_agreeing += 1;
-    } else {
-        let text = String::from_utf8_lossy(&mutated.bytes[at.start..at.end]).into_owned();
-        outcome.missed.push(Missed { place: at, mutated: text });
-    }
-    Ok(())
+/// What became of a changed digit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Caught,
+    Agreeing,
+    Missed,
 }
 
-/// Returns whether every relation of a number is still there and holds.
-fn still_agrees(
-    reading: &Reading<'_>,
-    number: usize,
-    mutated: &Source<'_>,
-) -> Result<bool, AuditError> {
-    let before = merged(rules::relations(reading));
-    let document = Document::parse(mutated.name, mutated.bytes, mutated.markup)?;
-    let changed = Reading::of(&document);
-    if changed.numbers.len() != reading.numbers.len() {
-        return Ok(false);
+/// A report before its digits are changed.
+struct Before<'a> {
+    source: &'a Source<'a>,
+    reading: &'a Reading<'a>,
+    relations: Vec<Relation>,
+    audit: Audit,
+}
+
+impl Before<'_> {
+    /// Returns the report with another digit at a byte.
+    fn changed(&self, (byte, digit): (usize, u8)) -> Vec<u8> {
+        let mut bytes = self.source.bytes.to_vec();
+        bytes[byte] = digit;
+        bytes
     }
-    let after = merged(rules::relations(&changed));
-    let of_number = before.iter().filter(|relation| relation.numbers.contains(&number));
-    Ok(of_number.into_iter().all(|relation| {
-        relation.broken.is_some()
-            || after
-                .iter()
-                .any(|other| other.rule == relation.rule && other.numbers == relation.numbers)
-    }))
+
+    /// Audits the report with another digit in a number that stands in a relation.
+    fn judge(&self, number: usize, change: (usize, u8)) -> Result<Fate, AuditError> {
+        let bytes = self.changed(change);
+        let mutated = Source { bytes: &bytes, ..*self.source };
+        let after = audit(&[mutated], None)?;
+        let at = place(self.reading, number);
+        let touches = |it: &Place| it.start < at.end && at.start < it.end;
+        let is_found = after.findings.iter().any(|finding| {
+            (touches(&finding.place) || finding.related.iter().any(touches))
+                && !self.audit.findings.contains(finding)
+        });
+        if is_found {
+            return Ok(Fate::Caught);
+        }
+        let agrees = self.still_agrees(number, &mutated)?;
+        Ok(if agrees { Fate::Agreeing } else { Fate::Missed })
+    }
+
+    /// Returns whether every relation of a number is still there and holds.
+    fn still_agrees(&self, number: usize, mutated: &Source<'_>) -> Result<bool, AuditError> {
+        let document = Document::parse(mutated.name, mutated.bytes, mutated.markup)?;
+        let changed = Reading::of(&document);
+        if changed.numbers.len() != self.reading.numbers.len() {
+            return Ok(false);
+        }
+        let after = merged(rules::relations(&changed));
+        let of_number = self.relations.iter().filter(|it| it.numbers.contains(&number));
+        Ok(of_number.into_iter().all(|relation| {
+            relation.broken.is_some()
+                || after
+                    .iter()
+                    .any(|other| other.rule == relation.rule && other.numbers == relation.numbers)
+        }))
+    }
+
+    /// Returns a change that was not found.
+    fn missed(&self, number: usize, change: (usize, u8)) -> Missed {
+        let place = place(self.reading, number);
+        let bytes = self.changed(change);
+        let mutated = String::from_utf8_lossy(&bytes[place.start..place.end]).into_owned();
+        Missed { place, mutated }
+    }
 }
 
 /// Returns for each number whether a finding about it is possible: it stands in a

@@ -2,6 +2,8 @@
 //!
 //! Owns: for each rule, texts that it must find and texts that it must leave alone.
 
+use std::collections::BTreeSet;
+
 use tachograph_audit::{Document, Markup, Source, audit, mutate};
 
 /// Returns rule, printed number and correction of each finding in a text.
@@ -232,6 +234,123 @@ fn the_audit_can_fail() {
     assert_eq!(mutations.n, 200);
     assert!(mutations.n_unrelated > 0 && mutations.n_caught > 100, "{mutations:?}");
     assert_eq!(mutations.missed, [], "{mutations:?}");
+}
+
+/// Changes many digits of a text that is right: each that breaks a relation is found.
+fn misses_nothing(text: &str, n_caught_min: usize) {
+    holds(text);
+    let source =
+        Source { name: "t.md", bytes: text.as_bytes(), markup: Markup::Markdown, claims: None };
+    let mutations = mutate(&source, 2000, 1).expect("text is text");
+    let missed: BTreeSet<String> =
+        mutations.missed.iter().map(|it| format!("{}: {}", it.place.text, it.mutated)).collect();
+    assert_eq!(missed, BTreeSet::new(), "{text}");
+    assert!(mutations.n_caught >= n_caught_min, "{} of {n_caught_min}", mutations.n_caught);
+}
+
+/// Cells that happen to fit a number of the text are no relation: the text does not say
+/// which column it is about, and 0.01 is 3 % of 0.33.
+#[test]
+fn a_number_that_fits_some_column_is_not_stated_of_it() {
+    misses_nothing(
+        "| configuration | fairness | overlap | start spread, ms |\n\
+         | :--- | ---: | ---: | ---: |\n\
+         | `apart` | 1.000 | 97.3 % | 0.33 |\n\
+         | `crowded` | 1.000 | 97.1 % | 0.01 |\n\
+         | `shared` | 0.988 | 80.7 % | 2.95 |\n\n\
+         - `crowded` and `apart` are equally fast within the margin (makespan +0.2 % \
+         [-2.4 %, +2.8 %]): take the one that needs less memory.\n\
+         - `crowded` needs 3 % more power than `apart`.\n",
+        30,
+    );
+    // Where the words say the column, or its unit does, the number is held against it.
+    let said = |percent: &str| {
+        format!(
+            "| flags | size (MB) | build (s) |\n|---|---:|---:|\n| -O2 | 4.81 | 210 |\n\
+             | -O3 | 5.36 | 402 |\n\nThe size of -O3 is {percent} larger than that of -O2.\n"
+        )
+    };
+    misses_nothing(&said("11.4%"), 500);
+    breaks(&said("91.4%"), "percent-change", "91.4%", Some("11.4"));
+}
+
+/// What is computed from columns is found whatever the wrong cell is.
+#[test]
+fn a_wrong_cell_does_not_hide_the_formula_that_it_breaks() {
+    let table = |base: &str, third: &str| {
+        format!(
+            "| version | GB/s | vs 1.0 |\n|---|---:|---:|\n| 1.0 | {base} | - |\n\
+             | 1.1 | 1.64 | 1.36x |\n| 1.2 | 2.05 | {third} |\n| 1.3 | 2.47 | 2.04x |\n\
+             | 2.0 | 3.18 | 2.63x |\n"
+        )
+    };
+    misses_nothing(&table("1.21", "1.69x"), 1000);
+    breaks(&table("1.21", "9.69x"), "ratio", "9.69x", Some("1.69"));
+    breaks(&table("4.21", "1.69x"), "ratio", "4.21", Some("1.21"));
+    // Differences to something that the table does not have.
+    holds(
+        "| version | GB/s | vs 0.9 |\n|---|---:|---:|\n| 1.0 | 1.21 | 1.21x |\n\
+         | 1.1 | 1.64 | 1.64x |\n| 1.2 | 2.05 | 2.05x |\n| 1.3 | 2.47 | 2.47x |\n",
+    );
+    let costs = |total: &str, hours: &str| {
+        format!(
+            "| part | hours | price |\n|---|---:|---:|\n| a | 12 | $980 |\n| b | 34 | $620 |\n\
+             | c | 5 | $250 |\n| total | {hours} | {total} |\n"
+        )
+    };
+    holds(&costs("$1,850", "51"));
+    breaks(&costs("$7,850", "51"), "sum", "$7,850", Some("1850"));
+    breaks(&costs("$1,850", "91"), "sum", "91", Some("51"));
+    // The largest of a column, or its mean, is no sum.
+    holds(&costs("$980", "51"));
+    let shares = |share: &str| {
+        format!(
+            "| component | W | share |\n|---|---:|---:|\n| a | 62.5 | {share} |\n\
+             | b | 26.5 | 26.5% |\n| c | 11.0 | 11.0% |\n| total | 100.0 | 100.0% |\n"
+        )
+    };
+    holds(&shares("62.5%"));
+    let rules: Vec<String> = found(&shares("12.5%")).into_iter().map(|it| it.0).collect();
+    assert_eq!(rules, ["shares", "sum"]);
+}
+
+/// Estimates that have intervals of their own are no products and quotients of others,
+/// and a header that names a change names no sum.
+#[test]
+fn columns_that_agree_by_accident_are_no_formula() {
+    let rows = [
+        ("0.445", "0.410", "0.92 | [0.48, 1.78]"),
+        ("0.453", "0.446", "0.99 | [0.61, 1.61]"),
+        ("0.335", "0.325", "0.97 | [0.64, 1.47]"),
+        ("0.547", "0.519", "0.95 | [0.33, 2.77]"),
+        ("0.445", "0.427", "0.96 | [0.43, 2.14]"),
+        ("0.445", "0.437", "0.99 | [0.44, 2.19]"),
+    ];
+    let mut table = String::from(
+        "| agent | alone | together | slowdown | interval |\n|:---|---:|---:|---:|---:|\n",
+    );
+    for (at, (alone, together, slowdown)) in rows.iter().enumerate() {
+        table.push_str(&["| `", &at.to_string(), "a` | ", alone, " | "].concat());
+        table.push_str(&[together, " | ", slowdown, " |\n"].concat());
+    }
+    holds(&table);
+    holds(
+        "| configuration | change | shrunk | against the mean |\n| :--- | ---: | ---: | ---: |\n\
+         | `a` | +0.4 % | +0.5 % | -0.3 % |\n| `b` | +0.6 % | +0.6 % | -0.1 % |\n\
+         | `c` | +0.9 % | +0.8 % | +0.1 % |\n| `d` | +1.3 % | +1.0 % | +0.3 % |\n",
+    );
+    holds(
+        "| configuration | CPU share |\n| :--- | ---: |\n| `a` | 27.1 % |\n| `b` | 30.2 % |\n\
+         | `c` | 28.4 % |\n| `d` | 22.3 % |\n",
+    );
+}
+
+#[test]
+fn what_cannot_be_computed_is_no_agreement() {
+    breaks("12.3 ± 0.4 ms (95% CI, n = 1, SD 0.3 ms)", "interval-width", "± 0.4 ms", None);
+    breaks("2 of 0 (50.0%)", "granularity", "50.0%", None);
+    holds("0 of 0 (0.0%)");
+    misses_nothing("The difference is significant (p < 0.03).", 0);
 }
 
 #[test]

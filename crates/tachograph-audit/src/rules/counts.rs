@@ -95,7 +95,7 @@ fn fractions(reading: &Reading<'_>, sentence: &Sentence) -> Vec<Relation> {
                 && words.len() <= 4
                 && !gap.contains(['(', ';', ',', ')']));
         let (k, n) = (&reading.numbers[part], &reading.numbers[whole]);
-        if !is_fraction || !k.is_count() || !n.is_count() || n.value < 1.0 {
+        if !is_fraction || !k.is_count() || !n.is_count() {
             continue;
         }
         let beside = [
@@ -134,6 +134,15 @@ fn fraction(
     let (k, n) = (reading.numbers[part].value, reading.numbers[whole].value);
     let printed = reading.numbers[percent].span();
     let numbers = vec![percent, part, whole];
+    if n < 1.0 {
+        // None of none is whatever share its author likes.
+        if k < 1.0 {
+            return Relation::holds(Rule::Granularity, numbers);
+        }
+        let message =
+            format!("{} is printed; {} of none is no share", reading.printed(percent), show(k, 0));
+        return Relation::broken(Rule::Granularity, numbers, Severity::Inconsistent, message);
+    }
     let exact = |share: f64| Span::around(100.0 * share, 0.0);
     let said = words::words(reading.text(sentence));
     let says = |names: &[&str]| said.iter().any(|word| names.contains(&&**word));
