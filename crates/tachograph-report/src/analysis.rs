@@ -239,7 +239,7 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         harness_version: created.map(|created| created.harness_version.clone()),
         plan_text_sha256: created.map(|created| created.plan_sha256),
         rule,
-        n_planned: planned.len() * plan.blocks as usize,
+        n_planned: expand::n_runs(plan),
         set_status: set_status(&sets, &runs, &validity),
         sets,
         success: success(&configurations, &runs, plan.primary.metric, &rule),

@@ -116,6 +116,9 @@ pub struct RunReported {
     pub path: String,
     /// Where in that file: a JSON pointer, or `line 3`; empty for the whole file.
     pub place: String,
+    /// What the source keeps together with the run, by its own name: the folder of one
+    /// execution, `chimera-hetero/test011`.
+    pub session: String,
     /// An instant that the source gives the run, as it is written there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,

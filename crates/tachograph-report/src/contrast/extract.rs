@@ -44,7 +44,8 @@ pub struct Extract {
     /// The plan's servers, by name.
     pub servers: BTreeMap<String, ServerFacts>,
     /// The machine.
-    pub host: Host,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
     /// Its GPUs.
     pub gpus: Vec<Gpu>,
     /// Whether the study as such is valid.
