@@ -22,6 +22,7 @@ mod facts;
 mod figure;
 mod formula;
 mod implementations;
+mod imported;
 mod multi_agent;
 mod page;
 mod pilot;

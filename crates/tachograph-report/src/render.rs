@@ -14,7 +14,7 @@ use crate::analysis::Analysis;
 use crate::claim::{ClaimRef, Part};
 use crate::document::{Block, Inline, Tone};
 use crate::report::Report;
-use crate::{cross_language, multi_agent, single_agent, summary};
+use crate::{cross_language, imported, multi_agent, single_agent, summary};
 
 /// A number that stands in a rendered text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +71,11 @@ pub struct Stated {
 
 /// Renders the report of a study, of the kind that its plan asks for.
 pub fn render(analysis: &Analysis) -> Rendered {
-    let report = match (&analysis.contest, &analysis.concurrency) {
-        (Some(contest), _) => cross_language::write(analysis, contest),
-        (None, Some(concurrency)) => multi_agent::write(analysis, concurrency),
-        (None, None) => single_agent::write(analysis),
+    let report = match (&analysis.imported, &analysis.contest, &analysis.concurrency) {
+        (Some(imported), ..) => imported::write(analysis, imported),
+        (None, Some(contest), _) => cross_language::write(analysis, contest),
+        (None, None, Some(concurrency)) => multi_agent::write(analysis, concurrency),
+        (None, None, None) => single_agent::write(analysis),
     };
     let markdown = markdown::render(&report);
     let html = html::render(&report);

@@ -77,7 +77,10 @@ impl<'a> Writer<'a> {
         let planned = self.count("study/runs_planned", planned, Source::Plan);
         let blocks = self.stated_count("plan/blocks", u64::from(analysis.plan.blocks));
         vec![
-            ("Measured", Prose::new().quote(&analysis.environment.started_at)),
+            (
+                if analysis.plan.imported.is_some() { "Imported" } else { "Measured" },
+                Prose::new().quote(&analysis.environment.started_at),
+            ),
             ("Runs", Prose::new().value(sealed).text(of).value(planned).text(" planned")),
             ("Blocks", Prose::new().text(at_most).value(blocks)),
             ("Primary metric", text(analysis.plan.primary.metric.title())),

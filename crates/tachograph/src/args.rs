@@ -8,11 +8,13 @@
 
 mod audit;
 mod gate;
+mod import;
 mod keys;
 mod proxy;
 
 pub(crate) use audit::{AuditArgs, AuditForm};
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
+pub(crate) use import::ImportArgs;
 pub(crate) use keys::{AttestArgs, ExportArgs, KeygenArgs, RenderArgs};
 pub(crate) use proxy::{RecordArgs, TapArgs};
 
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Execute a plan and keep the evidence
     Run(RunArgs),
+    /// Make studies of what other programs measured
+    Import(ImportArgs),
     /// Publish the report of a study
     Report(ReportArgs),
     /// List everything that follows from a study, as tables

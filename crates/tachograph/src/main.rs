@@ -65,6 +65,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Init(args) => commands::init::execute(&args),
         Command::Plan(args) => commands::plan::execute(&args),
         Command::Run(args) => commands::run::execute(&args),
+        Command::Import(args) => commands::import::execute(&args),
         Command::Report(args) => commands::report::execute(&args),
         Command::Analyze(args) => commands::analyze::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),

@@ -99,10 +99,17 @@ pub fn parse(text: &str) -> Result<Parsed, PlanError> {
 /// [`PlanError`], as [`parse`] gives it for the changed plan written as TOML;
 /// its place means nothing to a user and only its message should be shown.
 pub fn recheck(plan: &Plan) -> Result<Parsed, PlanError> {
-    match toml::to_string(plan) {
-        Ok(text) => parse(&text),
-        Err(error) => Err(at("", 0..0, format!("the plan cannot be written as TOML: {error}"))),
-    }
+    parse(&written(plan)?)
+}
+
+/// Returns a plan as the text of a `plan.toml`.
+///
+/// # Errors
+///
+/// [`PlanError`] if TOML has no form for one of its values.
+pub fn written(plan: &Plan) -> Result<String, PlanError> {
+    toml::to_string(plan)
+        .map_err(|error| at("", 0..0, format!("the plan cannot be written as TOML: {error}")))
 }
 
 /// Where the values of the text stand.

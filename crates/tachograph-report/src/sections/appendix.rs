@@ -21,6 +21,16 @@ pub(crate) fn all(writer: &mut Writer<'_>) {
     glossary(writer);
 }
 
+/// What the report of an imported study ends with.
+pub(crate) fn imported(writer: &mut Writer<'_>) {
+    verification(writer);
+    configurations(writer);
+    failures(writer);
+    runs(writer);
+    provenance(writer);
+    glossary(writer);
+}
+
 fn verification(writer: &mut Writer<'_>) {
     writer.heading("How to verify");
     writer.paragraph(

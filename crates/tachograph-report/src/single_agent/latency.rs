@@ -37,7 +37,7 @@ const WARM: Quantity = Quantity {
 const GAPS: Quantity =
     Quantity { id: "itl", of: |each| &each.gaps, noun: " gaps, there are at most ", metric: None };
 
-pub(super) fn section(writer: &mut Writer<'_>) {
+pub(crate) fn section(writer: &mut Writer<'_>) {
     writer.heading("Time to first token, cold and warm");
     let analysis = writer.analysis;
     let count = |of: fn(&ConfigurationAnalysis) -> &Pooled| -> usize {

@@ -66,7 +66,7 @@ fn columns() -> Vec<(Prose, Align)> {
     ]
 }
 
-fn primary(writer: &mut Writer<'_>, metric: Metric) {
+pub(crate) fn primary(writer: &mut Writer<'_>, metric: Metric) {
     let analysis = writer.analysis;
     let rows = analysis.configurations.iter().map(|each| row(writer, metric, each)).collect();
     let confidence = writer.confidence();
