@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use tachograph_model::digest::Digest;
 use tachograph_model::environment::ServerIdentity;
 use tachograph_model::event::{Event, HARNESS, Recorded, RunOutcome};
+use tachograph_model::options::OptionValue;
 use tachograph_model::plan::imported::{Defect, ImportKind, Imported, ImportedSource};
 use tachograph_model::plan::{
     Api, Baseline, ConnectionMode, Metric, Order, PLAN_SCHEMA, Plan, Primary, PromptCache, Server,
@@ -144,7 +145,7 @@ pub(crate) fn plan(
         agents: Vec::new(),
         baseline: Baseline::default(),
         options: BTreeMap::new(),
-        factors: BTreeMap::new(),
+        factors: factors(&imported),
         configurations: Vec::new(),
         topologies: Vec::new(),
         phases: Vec::new(),
@@ -152,6 +153,22 @@ pub(crate) fn plan(
         cost: None,
         imported: Some(imported),
     }
+}
+
+/// Returns every option that differs between tuned configurations, with its levels.
+fn factors(imported: &Imported) -> BTreeMap<String, Vec<OptionValue>> {
+    let mut factors: BTreeMap<String, Vec<OptionValue>> = BTreeMap::new();
+    for (name, level) in imported.configurations.iter().flat_map(|each| &each.levels) {
+        let levels = factors.entry(name.clone()).or_default();
+        if !levels.contains(level) {
+            levels.push(level.clone());
+        }
+    }
+    factors.retain(|_, levels| levels.len() > 1);
+    for levels in factors.values_mut() {
+        levels.sort_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
+    }
+    factors
 }
 
 /// Returns a server of somebody's, as a plan names it.

@@ -58,7 +58,7 @@ pub use ro_crate::{
     ro_crate, ro_crate_stated,
 };
 pub use tables::{Parts, tables};
-pub use template::{CheckedDocument, Filled, TemplateError, check_document, fill};
+pub use template::{CheckedDocument, Filled, Quoted, TemplateError, check_document, fill};
 pub use validity::Status;
 pub use verify::{
     Difference, DifferenceKind, LookFault, NOT_CHECKED, Verification, check_looks, compare, verify,

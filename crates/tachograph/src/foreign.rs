@@ -131,18 +131,16 @@ impl Reading {
     /// although nothing is written.
     fn archive(&mut self, path: &Path, stream: Box<dyn Read>) -> Result<(), Failure> {
         let broken = |error: &std::io::Error| {
-            Failure::new(
-                Exit::Usage,
-                format!("{} is no whole archive: {error}", path.display()),
-            )
-            .help("fetch it again; .tar and .tar.gz are read")
+            Failure::new(Exit::Usage, format!("{} is no whole archive: {error}", path.display()))
+                .help("fetch it again; .tar and .tar.gz are read")
         };
         let mut archive = tar::Archive::new(stream);
         for entry in archive.entries().map_err(|error| broken(&error))? {
             let entry = entry.map_err(|error| broken(&error))?;
             let place = entry.path().map_err(|error| broken(&error))?.into_owned();
             let name = place.to_string_lossy().into_owned();
-            let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+            let inside =
+                |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
             if !place.components().all(inside) {
                 return Err(refused(path, &name, "leads out of the archive"));
             }

@@ -23,15 +23,15 @@ use crate::run::{Configuration, RunId};
 pub enum ImportKind {
     /// The archive of the reports that Tachograph sets out to correct, in all of its layouts.
     Chimeraforge,
-    /// GuideLLM's `benchmarks.json`.
+    /// `GuideLLM`'s `benchmarks.json`.
     Guidellm,
-    /// AIPerf's `profile_export.jsonl` and its summary.
+    /// `AIPerf`'s `profile_export.jsonl` and its summary.
     Aiperf,
     /// What `vllm bench serve --save-result` writes.
     Vllm,
     /// What `llama-bench -o json` or `-o jsonl` writes.
     LlamaBench,
-    /// OpenTelemetry spans with GenAI attributes, as OTLP JSON.
+    /// OpenTelemetry spans with attributes of generative AI, as OTLP JSON.
     Otel,
 }
 

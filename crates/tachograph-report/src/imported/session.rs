@@ -23,12 +23,10 @@ const RECORDED_TTFT: &str = "ttft_ms";
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
     pub(crate) session: String,
-    pub(crate) configuration: ConfigurationId,
     /// The arm of an agent alone, the agent of several.
     pub(crate) part: String,
     pub(crate) n_calls: u64,
     pub(crate) n_failed: u64,
-    pub(crate) n_cold: u64,
     pub(crate) rate: Rates,
     pub(crate) ttft: Ttfts,
 }
@@ -83,7 +81,8 @@ pub(crate) struct LevelSpread {
 /// What a call, a run and an agent add to a subject.
 #[derive(Default)]
 struct Values {
-    calls: [u64; 3],
+    n_calls: u64,
+    n_failed: u64,
     rates: [Vec<f64>; 4],
     ttfts: [Vec<f64>; 4],
 }
@@ -118,8 +117,8 @@ pub(super) fn subjects(
             found.entry(key).or_default().add(agent, row.is_measured);
         }
     }
-    let one = |((session, part, configuration), values): (_, Values)| {
-        let [n_calls, n_failed, n_cold] = values.calls;
+    let one = |((session, part, _), values): (_, Values)| {
+        let (n_calls, n_failed) = (values.n_calls, values.n_failed);
         let [every_call, completed, runs, reported] = values.rates;
         let rate = Rates {
             every_call: summary(&every_call),
@@ -129,7 +128,7 @@ pub(super) fn subjects(
         };
         let [every_call, cold, warm, reported] = values.ttfts.map(|values| summary(&values));
         let ttft = Ttfts { every_call, cold, warm, reported };
-        Subject { session, configuration, part, n_calls, n_failed, n_cold, rate, ttft }
+        Subject { session, part, n_calls, n_failed, rate, ttft }
     };
     found.into_iter().map(one).collect()
 }
@@ -139,14 +138,13 @@ impl Values {
         let stated = |call: &CallFacts, name: &str| call.stated.as_ref()?.get(name).copied();
         let mut of_run = Vec::new();
         for call in agent.counted_calls() {
-            self.calls[0] += 1;
+            self.n_calls += 1;
             self.rates[0].extend(stated(call, RECORDED_RATE).or(call.server_decode_rate()));
             self.ttfts[0].extend(call.ttft_ms().or_else(|| stated(call, RECORDED_TTFT)));
             if !call.is_completed() {
-                self.calls[1] += 1;
+                self.n_failed += 1;
                 continue;
             }
-            self.calls[2] += u64::from(call.cold);
             self.rates[1].extend(call.server_decode_rate());
             of_run.extend(call.server_decode_rate());
             self.ttfts[if call.cold { 1 } else { 2 }].extend(call.ttft_ms());
@@ -155,7 +153,7 @@ impl Values {
             self.rates[2].push(sample.mean());
         }
         if let Some(means) = agent.means() {
-            self.calls[0] += means.n_calls;
+            self.n_calls += means.n_calls;
             self.rates[3].extend(means.server_decode_rate);
             self.ttfts[3].extend(means.ttft_ms);
         }

@@ -28,7 +28,9 @@ const TEMPLATE_TOKENS_MAX: f64 = 64.0;
 
 pub(super) fn check(validity: &mut Validity, head: &StudyHead, facts: &[&RunFacts]) {
     if head.plan.imported.is_some() {
-        facts.iter().for_each(|run| tokens(validity, run));
+        for run in facts {
+            tokens(validity, run);
+        }
         return;
     }
     for run in facts {

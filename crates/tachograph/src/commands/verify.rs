@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tachograph_attest::keys::PublicKey;
 use tachograph_model::plan::parse;
-use tachograph_report::Verification;
+use tachograph_report::{Quoted, Verification};
 use tachograph_store::{Check, OpenStudy, Study};
 
 use crate::args::VerifyArgs;
 use crate::attestation;
+use crate::collection;
 use crate::commands::render;
 use crate::derivation::{self, Derivation, open_failure};
 use crate::failure::{Exit, Failure};
@@ -231,7 +232,9 @@ impl Verdict {
                 Failure::new(Exit::Usage, format!("could not read {}: {error}", place.display()))
                     .help("`tacho render` writes it beside the text")
             })?;
-            match tachograph_report::check_document(&text, &sidecar, &derivation.rendered) {
+            let folder = collection::name(derivation.study.folder());
+            let study = Quoted { name: &folder, rendered: &derivation.rendered };
+            match tachograph_report::check_document(&text, &sidecar, &[study]) {
                 Ok(checked) => {
                     let lines = checked.wrong.into_iter();
                     self.wrong
