@@ -7,6 +7,7 @@
 //! Does not: touch files (the caller reads and writes), average, or trust a number that a
 //! source derived: such numbers are kept as stated, and checked against its own records.
 
+mod chimeraforge;
 mod read;
 mod snapshot;
 
@@ -25,13 +26,12 @@ use tachograph_model::plan::imported::ImportKind;
 /// promises, and says so where no file holds any result.
 pub fn import(kind: ImportKind, files: &[SourceFile]) -> Result<Snapshot, ImportError> {
     let snapshot = match kind {
-        ImportKind::Chimeraforge
-        | ImportKind::Guidellm
+        ImportKind::Chimeraforge => chimeraforge::import(files)?,
+        ImportKind::Guidellm
         | ImportKind::Aiperf
         | ImportKind::Vllm
         | ImportKind::LlamaBench
         | ImportKind::Otel => Snapshot::default(),
     };
-    let _ = files;
     snapshot.checked(kind)
 }

@@ -1,0 +1,216 @@
+//! Tables that others derived, as comma-separated values.
+//!
+//! Owns: finding the files that the rows of a table name, and holding its numbers against
+//! their calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Reading;
+use super::call::Place;
+use super::check::{NOT_USED, mean};
+use super::derived::Verdict;
+use super::joint::Joint;
+use super::place::parents;
+use super::shape::number;
+use super::single::Session;
+use crate::read::without_bom;
+use crate::snapshot::SourceFile;
+
+/// How many parts of a path must be the same for a row to name a file.
+const SHARED_MIN: usize = 2;
+
+/// What a row is about.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Session(&'a Session),
+    /// All runs of one configuration, or one run.
+    Runs(&'a [&'a Joint]),
+}
+
+/// Holds a table against the files that its rows name.
+pub(super) fn check(reading: &Reading, file: &SourceFile) -> Verdict {
+    let mut verdict = Verdict::default();
+    let text = String::from_utf8_lossy(without_bom(&file.bytes).0);
+    let mut lines = text.lines().map(fields);
+    let Some(header) = lines.next() else { return verdict };
+    let column = |name: &str| header.iter().position(|it| it == name);
+    let Some(source) = column("source").or_else(|| column("path")) else { return verdict };
+    let place = Place::new(&file.path, "");
+    // By column: how many rows disagree, and the first of them.
+    let mut wrong: BTreeMap<&str, (usize, usize, f64, f64)> = BTreeMap::new();
+    let mut folders = BTreeSet::new();
+    for (at, row) in lines.enumerate() {
+        let Some(named) = row.get(source).map(|it| steps(it)) else { continue };
+        let session = best(&reading.sessions, &named, |it| &it.source.path);
+        let joints = joints(reading, &named);
+        let subject = match (session, joints.first()) {
+            (Some(session), None) => Subject::Session(session),
+            (_, Some(_)) => Subject::Runs(&joints),
+            (None, None) => continue,
+        };
+        match subject {
+            Subject::Session(session) => {
+                folders.insert(session.folder.results.clone());
+                verdict.first.get_or_insert_with(|| session.source.path.clone());
+                verdict.n_runs += session.arms.iter().map(|arm| arm.runs.len()).sum::<usize>();
+            }
+            Subject::Runs(joints) => {
+                let first = joints.first().map(|it| it.source.path.clone());
+                verdict.first = verdict.first.or(first);
+                verdict.n_runs += joints.len();
+            }
+        }
+        for (name, printed) in header.iter().zip(&row) {
+            let (Ok(stated), Some(computed)) = (printed.parse(), value(subject, name)) else {
+                continue;
+            };
+            if !is_printed(printed, stated, computed) {
+                let entry = wrong.entry(name).or_insert((0, at + 2, stated, computed));
+                entry.0 += 1;
+            }
+        }
+    }
+    for (name, (n, line, stated, computed)) in wrong {
+        let rows = if n == 1 { "one row".to_owned() } else { format!("{n} rows") };
+        let what = format!(
+            "`{name}` disagrees in {rows}, first {stated}, where the records give {computed}"
+        );
+        let place = Place::new(place.path, format!("line {line}"));
+        verdict.findings.add(&place, what, NOT_USED);
+    }
+    superseded(reading, &mut verdict, &place, &folders);
+    verdict
+}
+
+/// Says whether a table was made from a study that was measured again later.
+fn superseded(
+    reading: &Reading,
+    verdict: &mut Verdict,
+    place: &Place<'_>,
+    folders: &BTreeSet<Vec<String>>,
+) {
+    for folder in folders {
+        let of = |results: &[String]| {
+            let sessions = reading.sessions.iter().filter(|it| it.folder.results == results);
+            sessions.cloned().collect::<Vec<Session>>()
+        };
+        let own = of(folder);
+        let Some(last) = own.iter().max_by(|a, b| a.at.cmp(&b.at)) else { continue };
+        let later = reading.sessions.iter().find(|it| {
+            it.folder.results != *folder
+                && it.language.is_some()
+                && it.language == last.language
+                && it.at > last.at
+                && of(&it.folder.results).len() >= own.len() - 1
+                && own.len() > 1
+        });
+        if let Some(later) = later {
+            let what = format!(
+                "its rows are of `{}`; `{}` was measured later, and is not in it",
+                folder.last().map_or("", String::as_str),
+                later.folder.results.last().map_or("", String::as_str)
+            );
+            verdict.findings.add(place, what, "left out; both studies are imported");
+        }
+    }
+}
+
+/// Returns the value of a column that is known.
+fn value(subject: Subject<'_>, column: &str) -> Option<f64> {
+    match subject {
+        Subject::Session(session) => {
+            let [baseline, tuned] = [&session.arms[0].means, &session.arms[1].means];
+            match column {
+                "baseline_tok_s" => baseline[0],
+                "chimera_tok_s" | "avg_tokens_per_sec" => tuned[0],
+                "baseline_ttft_ms" => baseline[1],
+                "chimera_ttft_ms" | "avg_ttft_ms" => tuned[1],
+                "throughput_delta_pct" | "throughput_pct" => {
+                    Some(100.0 * (tuned[0]? - baseline[0]?) / baseline[0]?)
+                }
+                _ => None,
+            }
+        }
+        Subject::Runs(joints) => {
+            let all = |name: &str, factor: f64| {
+                let values = joints.iter().map(|it| Some(factor * number(&it.numbers, name)?));
+                mean(&values.collect::<Option<Vec<f64>>>()?)
+            };
+            match column {
+                "average_efficiency" | "efficiency" => all("concurrency_speedup", 50.0),
+                "average_concurrency_speedup" | "speedup" => all("concurrency_speedup", 1.0),
+                "average_throughput_delta" | "throughput_delta" => all("throughput_delta", 1.0),
+                "average_ttft_delta_ms" | "ttft_delta_ms" => all("ttft_delta_ms", 1.0),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// Returns whether `printed` is `computed` with as many decimals as it has.
+fn is_printed(printed: &str, stated: f64, computed: f64) -> bool {
+    let decimals = printed.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let half = 0.5 * 10_f64.powi(-i32::try_from(decimals.min(300)).unwrap_or(300));
+    (stated - computed).abs() <= half * 1.000_001 + 1e-9 * computed.abs()
+}
+
+/// Returns the fields of a line; a field in quotes may hold commas.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for c in line.trim_end_matches('\r').chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => {
+                if let Some(last) = fields.last_mut() {
+                    last.push(c);
+                }
+            }
+        }
+    }
+    fields
+}
+
+/// Returns the folders of a path that a table names, and the run's if it names one.
+fn steps(path: &str) -> Vec<String> {
+    let path = path.replace('\\', "/");
+    let mut parts: Vec<String> =
+        path.split('/').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+    if parts.last().is_some_and(|last| last.contains('.')) {
+        parts.pop();
+    }
+    if parts.last().is_some_and(|last| last == "data") {
+        parts.pop();
+    }
+    parts
+}
+
+/// Returns how many parts two paths share at their ends.
+fn shared(one: &[String], other: &[String]) -> usize {
+    one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count()
+}
+
+/// Returns the one of `all` whose path shares most with `named`.
+fn best<'a, T>(all: &'a [T], named: &[String], path: fn(&T) -> &str) -> Option<&'a T> {
+    let found = all.iter().map(|it| (shared(&steps(path(it)), named), it));
+    let (n, best) = found.rev().max_by_key(|(n, _)| *n)?;
+    (n >= SHARED_MIN).then_some(best)
+}
+
+/// Returns the run that a row names, or the runs of the folder that it names.
+fn joints<'a>(reading: &'a Reading, named: &[String]) -> Vec<&'a Joint> {
+    if let Some(run) = best(&reading.joints, named, |it| &it.source.path) {
+        return vec![run];
+    }
+    let above = |it: &Joint| {
+        let mut parts = parents(&it.source.path);
+        parts.pop();
+        shared(&parts, named)
+    };
+    let most = reading.joints.iter().map(above).max().unwrap_or(0);
+    if most < SHARED_MIN {
+        return Vec::new();
+    }
+    reading.joints.iter().filter(|it| above(it) == most).collect()
+}
