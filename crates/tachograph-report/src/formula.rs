@@ -150,6 +150,7 @@ pub(crate) enum Formula {
     MeanOfSessions,
     SampleSd,
     SampleCv,
+    MedianOf,
     SmallestOf,
     LargestOf,
     BalanceOfRuns,

@@ -81,7 +81,14 @@ impl<'a> Writer<'a> {
                 if analysis.plan.imported.is_some() { "Imported" } else { "Measured" },
                 Prose::new().quote(&analysis.environment.started_at),
             ),
-            ("Runs", Prose::new().value(sealed).text(of).value(planned).text(" planned")),
+            (
+                "Runs",
+                if analysis.imported.is_some() {
+                    Prose::new().value(sealed)
+                } else {
+                    Prose::new().value(sealed).text(of).value(planned).text(" planned")
+                },
+            ),
             ("Blocks", Prose::new().text(at_most).value(blocks)),
             ("Primary metric", text(analysis.plan.primary.metric.title())),
             ("Validity", Prose::new().status(analysis.validity.worst())),

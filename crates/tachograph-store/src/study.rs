@@ -160,6 +160,17 @@ impl Study {
         Self::create_on(Disk::default(), folder, new, at)
     }
 
+    /// As [`Self::create`], without waiting for the disk: for results that lie elsewhere
+    /// and can be imported again. Should the machine stop within moments of the end,
+    /// `check` finds what is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`].
+    pub fn create_hastily(folder: &Path, new: &NewStudy<'_>, at: &str) -> Result<Self, WriteError> {
+        Self::create_on(Disk::hasty(), folder, new, at)
+    }
+
     /// Checks that a study can be made in `folder`: it is absent or empty.
     ///
     /// # Errors

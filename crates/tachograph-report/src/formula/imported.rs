@@ -4,7 +4,7 @@ use super::Formula;
 
 /// Each formula with its name in `claims.json` and its words, in the order of the
 /// glossary.
-pub(super) const IMPORTED: [(Formula, &str, &str); 17] = [
+pub(super) const IMPORTED: [(Formula, &str, &str); 18] = [
     (
         Formula::EveryCall,
         "every-call",
@@ -44,6 +44,7 @@ pub(super) const IMPORTED: [(Formula, &str, &str); 17] = [
         "cv-of-values",
         "Standard deviation of the values averaged over their mean.",
     ),
+    (Formula::MedianOf, "median-of-values", "Median of the values averaged."),
     (Formula::SmallestOf, "smallest-of-values", "Smallest of the values averaged."),
     (
         Formula::LargestOf,

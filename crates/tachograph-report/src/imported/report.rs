@@ -159,6 +159,7 @@ struct Described {
     mean: ClaimRef,
     sd: Option<ClaimRef>,
     cv: Option<ClaimRef>,
+    median: ClaimRef,
     min: ClaimRef,
     max: ClaimRef,
 }
@@ -188,6 +189,7 @@ fn describe(writer: &mut Writer<'_>, of: &Of<'_>, summary: &Summary) -> Describe
         mean: claim("mean", summary.mean, of.unit, of.format, of.formula),
         sd: summary.sd.map(|sd| claim("sd", sd, of.unit, of.format, Formula::SampleSd)),
         cv: summary.cv.map(|cv| claim("cv", cv, "fraction", Format::Percent(1), Formula::SampleCv)),
+        median: claim("median", summary.median, of.unit, of.format, Formula::MedianOf),
         min: claim("min", summary.min, of.unit, of.format, Formula::SmallestOf),
         max: claim("max", summary.max, of.unit, of.format, Formula::LargestOf),
     }

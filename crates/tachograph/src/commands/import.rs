@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tachograph_import::{ImportedSet, Snapshot};
 use tachograph_model::environment::Environment;
@@ -32,8 +33,8 @@ pub(crate) fn execute(args: &ImportArgs) -> Result<Exit, Failure> {
     for place in &places {
         Study::require_free(place).map_err(|error| write_failure(&error))?;
     }
+    write_all(&sets, &places)?;
     for (set, place) in sets.iter().zip(&places) {
-        write(set, place)?;
         out(format!("{}: {}", place.display(), described(set)));
     }
     let n_left = snapshot.left_out.len();
@@ -92,6 +93,25 @@ fn described(set: &ImportedSet) -> String {
     format!("{} runs from {n_files} files, {n_defects} defects", set.runs.len())
 }
 
+/// Writes each set at its place, on as many processors as there are.
+fn write_all(sets: &[&ImportedSet], places: &[PathBuf]) -> Result<(), Failure> {
+    let n_workers = std::thread::available_parallelism().map_or(1, usize::from).min(sets.len());
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<(), Failure> {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((set, place)) = sets.get(at).zip(places.get(at)) else { return Ok(()) };
+            write(set, place)?;
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..n_workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })
+}
+
 /// Writes a set as a study, complete and sealed.
 fn write(set: &ImportedSet, folder: &Path) -> Result<(), Failure> {
     let at = clock::rfc3339_now();
@@ -106,7 +126,7 @@ fn write(set: &ImportedSet, folder: &Path) -> Result<(), Failure> {
         harness_version: VERSION,
     };
     let failure = |error| write_failure(&error);
-    let mut study = Study::create(folder, &new, &at).map_err(failure)?;
+    let mut study = Study::create_hastily(folder, &new, &at).map_err(failure)?;
     for (index, run) in (0_u32..).zip(&set.runs) {
         let begun = RunBegun { run: run.id.clone(), index };
         let mut writer = study.begin_run(&begun, &at).map_err(failure)?;

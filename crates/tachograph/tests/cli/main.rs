@@ -12,6 +12,7 @@ mod bad_input;
 mod cassette;
 mod compared;
 mod corrupted;
+mod import;
 mod interrupted;
 mod listening;
 mod planted;

@@ -40,8 +40,8 @@ pub(super) fn answer(writer: &mut Writer<'_>, together: &Together) -> Option<Pro
     let it = describe(writer, &of, &summary(&efficiencies)?);
     line = line
         .text("Held against solo runs of another session, the true efficiency is ")
-        .value(it.mean)
-        .text(", the mean over ")
+        .value(it.median)
+        .text(", the median of ")
         .part(it.mean, Part::N)
         .text(" configurations, from ")
         .value(it.min)

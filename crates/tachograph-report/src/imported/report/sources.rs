@@ -20,8 +20,7 @@ pub(super) fn section(writer: &mut Writer<'_>, imported: &ImportedAnalysis) {
             .text(", layout: ")
             .quote(&from.layout)
             .text(". Order of runs: ")
-            .quote(&from.order)
-            .text("."),
+            .quote(&from.order),
     );
     let mut rows = Vec::new();
     for source in &from.sources {
