@@ -100,7 +100,7 @@ impl Joint {
         let levels = self.levels();
         parts.push(if levels.is_empty() { "default".to_owned() } else { levels });
         parts.extend(self.folder.test.map(|test| format!("test{test:03}")));
-        parts.join("_")
+        place::fitted(parts.join("_"))
     }
 
     /// Returns the phase that it belongs to: that of its folder, or of its test's number.
@@ -322,8 +322,8 @@ pub(super) fn across_studies(joints: &mut [Joint]) {
         }
     }
     let studies: Vec<(Vec<String>, Tests)> = studies.into_iter().collect();
-    for (position, (_, tests)) in studies.iter().enumerate() {
-        for (other_path, others) in &studies[..position] {
+    for (path, tests) in &studies {
+        for (other_path, others) in studies.iter().filter(|(other, _)| other != path) {
             let both: Vec<(u32, usize, usize)> = tests
                 .iter()
                 .filter_map(|(test, at)| Some((*test, *at, *others.get(test)?)))
