@@ -73,15 +73,16 @@ pub(crate) fn import(files: &[SourceFile]) -> Result<Snapshot, ImportError> {
     let mut sorted: Vec<&SourceFile> = files.iter().collect();
     sorted.sort_by(|a, b| a.path.cmp(&b.path));
     let mut reading = Reading::default();
-    let mut seen = BTreeMap::new();
+    let mut seen: BTreeMap<&[u8], &str> = BTreeMap::new();
     for file in sorted {
-        if let Some(first) = seen.insert(file.listed().sha256, &*file.path) {
+        if let Some(first) = seen.insert(&file.bytes, &file.path) {
             reading.leave_out(&file.path, &format!("the same bytes as {first}"), "imported once");
         } else {
             reading.read(file)?;
         }
     }
     reading.without_copies();
+    joint::across_studies(&mut reading.joints);
     reading.check_derived();
     let sets = reading.sets();
     Ok(Snapshot { sets, left_out: reading.left_out })

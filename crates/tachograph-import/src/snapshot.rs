@@ -3,7 +3,6 @@
 //! Owns: [`Snapshot`] and its parts, how an imported plan is put together, and errors.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use tachograph_model::digest::Digest;
 use tachograph_model::environment::ServerIdentity;
@@ -95,7 +94,7 @@ impl Snapshot {
         if self.sets.is_empty() {
             let mut message = format!("no results of {kind} were found");
             for defect in self.left_out.iter().take(3) {
-                let _ = write!(message, "; {}: {}", defect.path, defect.what);
+                message = format!("{message}; {}: {}", defect.path, defect.what);
             }
             return Err(ImportError::new("the files given", "", message));
         }

@@ -3,6 +3,8 @@
 //!
 //! Owns: the tests of `--kind chimeraforge`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 #[path = "chimeraforge/archive.rs"]
 mod archive;
 #[path = "chimeraforge/defects.rs"]

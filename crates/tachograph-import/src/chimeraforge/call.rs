@@ -205,6 +205,10 @@ pub(super) fn bare(call: usize, stage: Stage, texts: Texts<'_>) -> CallReported 
 pub(super) fn options(place: &Place<'_>, raw: Option<&Numbers>) -> Result<Options, ImportError> {
     let mut options = Options::new();
     for (name, value) in raw.into_iter().flatten() {
+        let is_named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name.is_empty() || !name.chars().all(is_named) {
+            return Err(place.error(format!("`{name}` is no name of an option")));
+        }
         let value = match value {
             Value::Null => continue,
             Value::Bool(value) => OptionValue::Bool(*value),

@@ -100,7 +100,7 @@ impl Joint {
         let levels = self.levels();
         parts.push(if levels.is_empty() { "default".to_owned() } else { levels });
         parts.extend(self.folder.test.map(|test| format!("test{test:03}")));
-        parts.join("_")
+        place::fitted(parts.join("_"))
     }
 
     /// Returns the phase that it belongs to: that of its folder, or of its test's number.
@@ -310,4 +310,53 @@ fn about_set(joints: &[Joint], findings: &mut Findings) {
             "imported as the source calls it, concurrent",
         );
     }
+}
+
+/// Says where two studies give one test other options, so that its number names two things.
+pub(super) fn across_studies(joints: &mut [Joint]) {
+    type Tests = BTreeMap<u32, usize>;
+    let mut studies: BTreeMap<Vec<String>, Tests> = BTreeMap::new();
+    for (at, joint) in joints.iter().enumerate() {
+        if let Some(test) = joint.folder.test {
+            studies.entry(joint.folder.results.clone()).or_default().entry(test).or_insert(at);
+        }
+    }
+    let studies: Vec<(Vec<String>, Tests)> = studies.into_iter().collect();
+    for (path, tests) in &studies {
+        for (other_path, others) in studies.iter().filter(|(other, _)| other != path) {
+            let both: Vec<(u32, usize, usize)> = tests
+                .iter()
+                .filter_map(|(test, at)| Some((*test, *at, *others.get(test)?)))
+                .collect();
+            let differ = both.iter().filter_map(|(test, at, other)| {
+                Some((*test, *at, difference(&joints[*at], &joints[*other])?))
+            });
+            let differ: Vec<(u32, usize, String)> = differ.collect();
+            let Some((test, at, first)) = differ.first() else { continue };
+            let what = format!(
+                "of {} tests that `{}` has too, {} send other options there: in test {test:03} {first}",
+                both.len(),
+                other_path.last().map_or("", String::as_str),
+                differ.len()
+            );
+            let joint = &mut joints[*at];
+            let treatment = "imported as the files say; tests are not compared by their numbers";
+            joint.findings.add(&Place::new(&joint.source.path, ""), what, treatment);
+        }
+    }
+}
+
+/// Returns an option that both of two runs state, and differently.
+fn difference(one: &Joint, other: &Joint) -> Option<String> {
+    for (at, agent) in AGENTS.into_iter().enumerate() {
+        for (name, value) in &one.options[at] {
+            match other.options[at].get(name) {
+                Some(there) if there != value => {
+                    return Some(format!("{agent} sends {name} = {value} here and {there} there"));
+                }
+                _ => {}
+            }
+        }
+    }
+    None
 }

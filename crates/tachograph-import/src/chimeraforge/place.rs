@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tachograph_model::digest::Digest;
 use tachograph_model::plan::concurrent::Scenario;
 
 /// The longest name that a study gets.
@@ -190,6 +191,17 @@ pub(super) fn slug(text: &str) -> String {
     }
     slug.truncate(NAME_MAX);
     slug.trim_end_matches('-').to_owned()
+}
+
+/// Returns the name of a configuration, a long one cut and told apart by its digest.
+pub(super) fn fitted(name: String) -> String {
+    const ID_MAX: usize = 110;
+    if name.len() <= ID_MAX {
+        return name;
+    }
+    let digest = Digest::of(name.as_bytes()).to_string();
+    let start: String = name.chars().take(ID_MAX - 20).collect();
+    format!("{start}_{}", digest.get(..12).unwrap_or_default())
 }
 
 /// Returns the names, equal ones with a number.

@@ -21,7 +21,7 @@ use tachograph_model::run::{Arm, Configuration, ConfigurationId, Placement, RunI
 use super::call::{Measured, Place};
 use super::check::Findings;
 use super::layout::Layout;
-use super::place::Folder;
+use super::place::{self, Folder};
 use super::words;
 use crate::snapshot::{ImportedRun, ImportedSet, plan, server};
 
@@ -152,7 +152,7 @@ fn configuration(arm: Arm, options: Options) -> Configuration {
         _ => slug(&options),
     };
     // A tuned arm without options, beside a baseline that has some.
-    let id = if id.is_empty() { "defaults".to_owned() } else { id };
+    let id = if id.is_empty() { "defaults".to_owned() } else { place::fitted(id) };
     let placement = Placement {
         agent: AGENT.to_owned(),
         spec: AGENT.to_owned(),

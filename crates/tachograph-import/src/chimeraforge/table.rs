@@ -20,11 +20,36 @@ use crate::snapshot::SourceFile;
 const SHARED_MIN: usize = 2;
 
 /// What a row is about.
-#[derive(Clone, Copy)]
 enum Subject<'a> {
     Session(&'a Session),
-    /// All runs of one configuration, or one run.
-    Runs(&'a [&'a Joint]),
+    /// All runs of one configuration, or one run; at least one.
+    Runs(Vec<&'a Joint>),
+}
+
+impl Subject<'_> {
+    fn path(&self) -> &str {
+        match self {
+            Self::Session(session) => &session.source.path,
+            Self::Runs(joints) => joints.first().map_or("", |it| &it.source.path),
+        }
+    }
+
+    fn n_runs(&self) -> usize {
+        match self {
+            Self::Session(session) => session.arms.iter().map(|arm| arm.runs.len()).sum(),
+            Self::Runs(joints) => joints.len(),
+        }
+    }
+}
+
+/// A row that names a file.
+struct Row<'a> {
+    line: usize,
+    fields: Vec<String>,
+    /// How many parts of the paths are the same.
+    n_shared: usize,
+    subject: Subject<'a>,
+    is_baseline: bool,
 }
 
 /// Holds a table against the files that its rows name.
@@ -36,37 +61,42 @@ pub(super) fn check(reading: &Reading, file: &SourceFile) -> Verdict {
     let column = |name: &str| header.iter().position(|it| it == name);
     let Some(source) = column("source").or_else(|| column("path")) else { return verdict };
     let place = Place::new(&file.path, "");
+    let kind = column("kind");
+    let mut rows = Vec::new();
+    for (at, row) in lines.enumerate() {
+        let Some((n_shared, subject)) = row.get(source).and_then(|it| subject(reading, &steps(it)))
+        else {
+            continue;
+        };
+        let is_baseline =
+            kind.and_then(|kind| row.get(kind)).is_some_and(|it| it.contains("baseline"));
+        rows.push(Row { line: at + 2, fields: row, n_shared, subject, is_baseline });
+    }
+    // Two rows may share the end of one file's path: the one that shares more names it.
+    let mut most: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in &rows {
+        let entry = most.entry(row.subject.path()).or_default();
+        *entry = row.n_shared.max(*entry);
+    }
     // By column: how many rows disagree, and the first of them.
     let mut wrong: BTreeMap<&str, (usize, usize, f64, f64)> = BTreeMap::new();
     let mut folders = BTreeSet::new();
-    for (at, row) in lines.enumerate() {
-        let Some(named) = row.get(source).map(|it| steps(it)) else { continue };
-        let session = best(&reading.sessions, &named, |it| &it.source.path);
-        let joints = joints(reading, &named);
-        let subject = match (session, joints.first()) {
-            (Some(session), None) => Subject::Session(session),
-            (_, Some(_)) => Subject::Runs(&joints),
-            (None, None) => continue,
-        };
-        match subject {
-            Subject::Session(session) => {
-                folders.insert(session.folder.results.clone());
-                verdict.first.get_or_insert_with(|| session.source.path.clone());
-                verdict.n_runs += session.arms.iter().map(|arm| arm.runs.len()).sum::<usize>();
-            }
-            Subject::Runs(joints) => {
-                let first = joints.first().map(|it| it.source.path.clone());
-                verdict.first = verdict.first.or(first);
-                verdict.n_runs += joints.len();
-            }
+    for row in &rows {
+        let path = row.subject.path();
+        if most.get(path) != Some(&row.n_shared) {
+            continue;
         }
-        for (name, printed) in header.iter().zip(&row) {
-            let (Ok(stated), Some(computed)) = (printed.parse(), value(subject, name)) else {
+        verdict.first.get_or_insert_with(|| path.to_owned());
+        verdict.n_runs += row.subject.n_runs();
+        if let Subject::Session(session) = row.subject {
+            folders.insert(session.folder.results.clone());
+        }
+        for (name, printed) in header.iter().zip(&row.fields) {
+            let (Ok(stated), Some(computed)) = (printed.parse(), value(row, name)) else {
                 continue;
             };
             if !is_printed(printed, stated, computed) {
-                let entry = wrong.entry(name).or_insert((0, at + 2, stated, computed));
-                entry.0 += 1;
+                wrong.entry(name).or_insert((0, row.line, stated, computed)).0 += 1;
             }
         }
     }
@@ -116,15 +146,18 @@ fn superseded(
 }
 
 /// Returns the value of a column that is known.
-fn value(subject: Subject<'_>, column: &str) -> Option<f64> {
-    match subject {
+fn value(row: &Row<'_>, column: &str) -> Option<f64> {
+    match &row.subject {
         Subject::Session(session) => {
             let [baseline, tuned] = [&session.arms[0].means, &session.arms[1].means];
+            let own = if row.is_baseline { baseline } else { tuned };
             match column {
                 "baseline_tok_s" => baseline[0],
-                "chimera_tok_s" | "avg_tokens_per_sec" => tuned[0],
+                "chimera_tok_s" => tuned[0],
+                "avg_tokens_per_sec" => own[0],
                 "baseline_ttft_ms" => baseline[1],
-                "chimera_ttft_ms" | "avg_ttft_ms" => tuned[1],
+                "chimera_ttft_ms" => tuned[1],
+                "avg_ttft_ms" => own[1],
                 "throughput_delta_pct" | "throughput_pct" => {
                     Some(100.0 * (tuned[0]? - baseline[0]?) / baseline[0]?)
                 }
@@ -191,26 +224,31 @@ fn shared(one: &[String], other: &[String]) -> usize {
     one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count()
 }
 
-/// Returns the one of `all` whose path shares most with `named`.
-fn best<'a, T>(all: &'a [T], named: &[String], path: fn(&T) -> &str) -> Option<&'a T> {
-    let found = all.iter().map(|it| (shared(&steps(path(it)), named), it));
-    let (n, best) = found.rev().max_by_key(|(n, _)| *n)?;
-    (n >= SHARED_MIN).then_some(best)
-}
-
-/// Returns the run that a row names, or the runs of the folder that it names.
-fn joints<'a>(reading: &'a Reading, named: &[String]) -> Vec<&'a Joint> {
-    if let Some(run) = best(&reading.joints, named, |it| &it.source.path) {
-        return vec![run];
-    }
-    let above = |it: &Joint| {
+/// Returns what a row is about that names a path, and how many of its parts say so.
+fn subject<'a>(reading: &'a Reading, named: &[String]) -> Option<(usize, Subject<'a>)> {
+    let of_session = |it: &Session| shared(&steps(&it.source.path), named);
+    let of_run = |it: &Joint| shared(&steps(&it.source.path), named);
+    let of_runs = |it: &Joint| {
         let mut parts = parents(&it.source.path);
         parts.pop();
         shared(&parts, named)
     };
-    let most = reading.joints.iter().map(above).max().unwrap_or(0);
+    let n_session = reading.sessions.iter().map(of_session).max().unwrap_or(0);
+    let n_run = reading.joints.iter().map(of_run).max().unwrap_or(0);
+    let n_runs = reading.joints.iter().map(of_runs).max().unwrap_or(0);
+    let most = n_session.max(n_run).max(n_runs);
     if most < SHARED_MIN {
-        return Vec::new();
+        return None;
     }
-    reading.joints.iter().filter(|it| above(it) == most).collect()
+    if n_session == most {
+        let session = reading.sessions.iter().find(|it| of_session(it) == most)?;
+        return Some((most, Subject::Session(session)));
+    }
+    let joints = reading.joints.iter();
+    let joints: Vec<&Joint> = if n_run == most {
+        joints.filter(|it| of_run(it) == most).take(1).collect()
+    } else {
+        joints.filter(|it| of_runs(it) == most).collect()
+    };
+    Some((most, Subject::Runs(joints)))
 }

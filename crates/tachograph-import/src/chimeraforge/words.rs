@@ -72,6 +72,7 @@ const NO_TEXTS: &str = "Prompts and answers are not recorded.";
 const NO_ANSWER: &str = "Answers are not recorded, and the request only as the role's prompt.";
 const NO_STAGE: &str = "Which stage made a call is not recorded.";
 const NO_PROMPT: &str = "Prompts are not recorded.";
+const NO_MODEL: &str = "The model is not recorded in the files: its name is that of the folder above the configurations.";
 const NO_WALL: &str = "The wall time of a run is not recorded.";
 const NO_BEGINS: &str =
     "When each agent began is not recorded: by how much they overlapped is unknown.";
@@ -98,6 +99,7 @@ pub(super) fn not_recorded(layout: Layout) -> Vec<String> {
             NO_CHUNKS,
             NO_PROMPT_TOKENS,
             SERVER_TTFT_116,
+            NO_MODEL,
             NO_PROMPT,
             NO_STAGE,
             NO_BEGINS,
@@ -178,7 +180,9 @@ pub(super) fn name_agrees(
                 && named.iter().zip(&sent).all(|(named, sent)| is_value(sent, *named))
         };
         if !fits {
-            let listed = sent.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+            let mut listed: Vec<String> = sent.iter().map(ToString::to_string).collect();
+            listed.dedup();
+            let listed = listed.join(" and ");
             let what =
                 format!("the folder is called `{name}`, and the file says {option} = {listed}");
             findings.add(place, what, "the file's options are imported, the name is not read");

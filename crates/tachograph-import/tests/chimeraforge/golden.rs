@@ -10,6 +10,7 @@ use serde_json::Value;
 use tachograph_import::{ImportedRun, ImportedSet};
 use tachograph_model::event::{AgentReported, CallReported, CallStatus, Event, RunReported, Stage};
 use tachograph_model::run::{Arm, Configuration};
+use tachograph_model::units::DurationNs;
 
 use crate::archive::{folder, imported, set, snapshot};
 
@@ -38,7 +39,7 @@ fn describe(what: &str, expected: &Value, mut values: Vec<f64>) {
     let mean = values.iter().sum::<f64>() / n;
     near(&format!("{what} mean"), get("mean").unwrap(), mean);
     values.sort_by(f64::total_cmp);
-    let middle = (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0;
+    let middle = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
     near(&format!("{what} median"), get("median").unwrap(), middle);
     near(&format!("{what} min"), get("min").unwrap(), values[0]);
     near(&format!("{what} max"), get("max").unwrap(), values[values.len() - 1]);
@@ -89,7 +90,7 @@ fn rate(call: &CallReported) -> f64 {
 
 /// Returns the time to first token, in milliseconds; of a failed call as it is stated.
 fn ttft_ms(call: &CallReported) -> f64 {
-    call.ttft_ns.map_or_else(|| call.stated["ttft_ms"], |it| it.as_millis())
+    call.ttft_ns.map_or_else(|| call.stated["ttft_ms"], DurationNs::as_millis)
 }
 
 fn is_cold(call: &CallReported) -> bool {
@@ -151,7 +152,10 @@ fn single_arm(what: &str, expected: &Value, runs: &[&ImportedRun]) {
 
 #[test]
 fn one_agent_in_rust() {
-    let Some(snapshot) = snapshot() else { return };
+    let Some(snapshot) = snapshot() else {
+        println!("skipped: the archive is not here");
+        return;
+    };
     let set = set(snapshot, "tr109-rust-full");
     let golden = &golden()["rust_single_tr109_rust_full"];
     let configs = golden["configs"].as_object().unwrap();
@@ -173,7 +177,10 @@ fn one_agent_in_rust() {
 
 #[test]
 fn one_agent_in_python() {
-    let Some(snapshot) = snapshot() else { return };
+    let Some(snapshot) = snapshot() else {
+        println!("skipped: the archive is not here");
+        return;
+    };
     let set = set(snapshot, "chimera-sweep");
     let golden = &golden()["python_single_chimera_sweep"];
     let configs = golden["configs"].as_object().unwrap();
@@ -239,7 +246,10 @@ fn joint(run: &ImportedRun) -> Joint {
 
 #[test]
 fn two_agents_in_rust() {
-    let Some(snapshot) = snapshot() else { return };
+    let Some(snapshot) = snapshot() else {
+        println!("skipped: the archive is not here");
+        return;
+    };
     let set = set(snapshot, "tr110-rust-full");
     let golden = &golden()["rust_multi_tr110_rust_full"];
     let mut phases: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -294,7 +304,10 @@ fn two_agents_in_rust() {
 
 #[test]
 fn two_agents_in_python() {
-    let Some(snapshot) = snapshot() else { return };
+    let Some(snapshot) = snapshot() else {
+        println!("skipped: the archive is not here");
+        return;
+    };
     let set = set(snapshot, "comprehensive-test-results");
     let golden = golden();
     let bounds = &golden["bca_montecarlo_tolerance"]["python_multi_all_runs_efficiency"];
