@@ -35,6 +35,7 @@ mod summary;
 mod svg;
 mod tables;
 mod template;
+mod validation;
 mod validity;
 mod verify;
 mod writer;
@@ -58,6 +59,7 @@ pub use ro_crate::{
 };
 pub use tables::{Parts, tables};
 pub use template::{CheckedDocument, Filled, TemplateError, check_document, fill};
+pub use validation::{Against, AgainstFiles, OwnStudy, VALIDATION, ValidationError, validate};
 pub use validity::Status;
 pub use verify::{
     Difference, DifferenceKind, LookFault, NOT_CHECKED, Verification, check_looks, compare, verify,

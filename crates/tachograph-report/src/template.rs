@@ -19,6 +19,7 @@ use tachograph_model::digest::Digest;
 use tachograph_model::plan::parse;
 
 use crate::claim::{Claim, Format, Part};
+use crate::contrast::evidence_digest;
 use crate::render::Rendered;
 use crate::render::claims::{CLAIMS_SCHEMA, claim as claim_json};
 
@@ -227,6 +228,7 @@ fn sidecar(text: &str, name: &str, printed: &[Printed<'_>], rendered: &Rendered)
         ("report", json!(name)),
         ("report_sha256", json!(Digest::of(text.as_bytes()))),
         ("plan_sha256", json!(rendered.report.plan_sha256)),
+        ("evidence_sha256", json!(evidence_digest(rendered.report.runs.iter().cloned()))),
     ] {
         writeln!(out, "{}: {value},", json!(name)).expect("a string takes all text");
     }

@@ -225,6 +225,29 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReportArgs {
     /// The study
     pub(crate) study: PathBuf,
+    /// Which report
+    #[arg(long, value_enum, default_value = "main")]
+    pub(crate) kind: ReportKind,
+    /// Hold the study against this: an earlier study's folder, or a list of claims
+    /// (claims.toml); may be given several times
+    #[arg(long, value_name = "EARLIER")]
+    pub(crate) against: Vec<PathBuf>,
+    /// Record that the study takes the place of the earlier ones, whose reports are stale
+    /// from then on
+    #[arg(long, requires = "against")]
+    pub(crate) supersedes: bool,
+    /// Why it does, in words
+    #[arg(long, value_name = "WORDS", requires = "supersedes")]
+    pub(crate) reason: Option<String>,
+}
+
+/// Which report of a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// The one that the plan asks for: single-agent, multi-agent or cross-language
+    Main,
+    /// What earlier claims and studies said, and what became of it
+    Validation,
 }
 
 /// Arguments of `tacho analyze`.

@@ -23,4 +23,5 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod tap;
+pub(crate) mod validation;
 pub(crate) mod verify;
