@@ -16,6 +16,7 @@ mod within;
 pub(crate) mod words;
 
 pub use comparability::{Aspect, Comparability, Remark, Unlike, Untold};
+pub(crate) use document::COMPARISON_SCHEMA;
 pub use document::{Form, Gating};
 pub(crate) use extract::evidence_digest;
 pub use extract::{

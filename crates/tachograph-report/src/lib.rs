@@ -11,6 +11,7 @@
 //! `tachograph_stats` does not define. Equal inputs give equal bytes.
 
 mod analysis;
+mod citation;
 mod claim;
 mod concurrency;
 mod contrast;
@@ -42,6 +43,7 @@ mod writer;
 
 pub use analysis::stopping::{PlannedLook, PrimaryValues, SequentialRule};
 pub use analysis::{Analysis, Headline, analyse};
+pub use citation::{Cited, Citing, CitingKind, cited, evidence_of};
 pub use contrast::{
     AgentIdentity, Asked, Aspect, BASELINE_SCHEMA, BaselineError, Cell, Comparability, Contrast,
     ContrastError, Design, Extract, Form, Gate, Gating, Remark, ServerFacts, ServerWord, Setting,

@@ -25,6 +25,8 @@ use crate::render::claims::{CLAIMS_SCHEMA, claim as claim_json};
 
 /// What begins a placeholder.
 const OPEN: &str = "{{";
+/// What a sidecar calls itself, beside the kinds of report.
+pub(crate) const DOCUMENT: &str = "document";
 /// What ends one.
 const CLOSE: &str = "}}";
 
@@ -224,7 +226,7 @@ fn sidecar(text: &str, name: &str, printed: &[Printed<'_>], rendered: &Rendered)
     let mut out = String::from("{\n");
     for (name, value) in [
         ("schema", json!(CLAIMS_SCHEMA)),
-        ("kind", json!("document")),
+        ("kind", json!(DOCUMENT)),
         ("report", json!(name)),
         ("report_sha256", json!(Digest::of(text.as_bytes()))),
         ("plan_sha256", json!(rendered.report.plan_sha256)),

@@ -10,11 +10,13 @@ mod audit;
 mod gate;
 mod keys;
 mod proxy;
+mod status;
 
 pub(crate) use audit::{AuditArgs, AuditForm};
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
 pub(crate) use keys::{AttestArgs, ExportArgs, KeygenArgs, RenderArgs};
 pub(crate) use proxy::{RecordArgs, TapArgs};
+pub(crate) use status::{StatusArgs, StatusForm};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
+    /// Say what studies are there, and which reports are stale
+    Status(StatusArgs),
     /// Fill a text written by hand with a study's numbers, bound to their claims
     Render(RenderArgs),
     /// Make a key to sign studies with
