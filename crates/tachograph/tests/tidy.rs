@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tachograph_model::cassette::Cassette;
+use tachograph_model::claimed::ClaimsList;
 use tachograph_model::environment::Environment;
 use tachograph_model::event::{Event, Recorded};
 use tachograph_model::plan::{Plan, expand, parse};
@@ -422,6 +423,11 @@ fn examples_in_the_documents_are_accepted() {
                 "json cassette" => {
                     cassettes.entry(name.clone()).or_default().push_str(&fence.content);
                 }
+                "toml claims" => {
+                    let list = ClaimsList::parse(&fence.content);
+                    list.unwrap_or_else(|error| panic!("{place}: {error}"));
+                    *n_others.entry("claims").or_default() += 1;
+                }
                 "toml plan" => {
                     let parsed = parse::parse(&fence.content)
                         .unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -440,7 +446,7 @@ fn examples_in_the_documents_are_accepted() {
     for (name, text) in cassettes {
         Cassette::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-    for kind in ["task", "manifest", "environment", "plan"] {
+    for kind in ["task", "manifest", "environment", "plan", "claims"] {
         assert!(n_others.contains_key(kind), "docs/ show no {kind}");
     }
 }

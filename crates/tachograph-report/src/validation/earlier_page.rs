@@ -138,9 +138,9 @@ fn table(
             let after = writer.adopt(each.after.clone());
             vec![
                 code(&each.after.id),
-                Prose::new().value(before),
+                with_unit(before, each.before),
                 writer.bracket(Some(before)),
-                Prose::new().value(after),
+                with_unit(after, each.after),
                 writer.bracket(Some(after)),
                 change(writer, comparison, each),
                 text(if each.overlap { "overlap" } else { "apart" }),
@@ -162,6 +162,15 @@ fn table(
     }
 }
 
+/// Returns a value with its unit; what is printed in percent has its sign.
+fn with_unit(claim: ClaimRef, stated: &Claim) -> Prose {
+    let value = Prose::new().value(claim);
+    match &*stated.unit {
+        "" | "ratio" | "fraction" => value,
+        unit => value.text(" ").quote(unit),
+    }
+}
+
 /// Returns by how much a value changed: in percent, or in points where it is a
 /// percentage itself.
 fn change(writer: &mut Writer<'_>, comparison: &Comparison<'_>, twice: &Twice<'_>) -> Prose {
@@ -171,6 +180,8 @@ fn change(writer: &mut Writer<'_>, comparison: &Comparison<'_>, twice: &Twice<'_
             let points = (after - before) * 100.0;
             (points, "points", Format::Fixed(decimals), Formula::PointsSince)
         }
+        // A whole number without a unit looks like a count, and is a rounded mean.
+        Format::Fixed(0) if twice.after.unit.is_empty() => return cell(None),
         _ if before > 0.0 && after > 0.0 => {
             let decimals = writer.change_decimals();
             (after / before, "ratio", Format::Change(decimals), Formula::ChangeSince)

@@ -80,7 +80,12 @@ fn print(standing: &Standing) -> Result<(), Failure> {
         out(format!("{}: not known: {reason}", path.display()));
     }
     out(match (standing.studies.len(), standing.n_stale()) {
-        (0, 0) => "no study is there".to_owned(),
+        (0, 0) if standing.documents.is_empty() && standing.unreadable.is_empty() => {
+            "no study is there, and nothing that cites one".to_owned()
+        }
+        (_, 0) if !standing.unreadable.is_empty() => {
+            "nothing is stale as far as can be told".to_owned()
+        }
         (_, 0) => "nothing is stale".to_owned(),
         (_, n) => format!("{n} stale"),
     });
