@@ -9,11 +9,13 @@ mod glossary;
 mod implementations;
 mod imported;
 mod together;
+mod validation;
 
 use glossary::GLOSSARY;
 use implementations::IMPLEMENTATIONS;
 use imported::IMPORTED;
 use together::TOGETHER;
+use validation::VALIDATION;
 
 /// How a number was derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,13 +163,19 @@ pub(crate) enum Formula {
     SlowdownElsewhere,
     SdWithinLevels,
     LevelsApart,
+    Claimed,
+    Earlier,
+    RelationBound,
+    ChanceMatches,
+    ChangeSince,
+    PointsSince,
+    WithinStudy,
 }
 
 impl Formula {
     /// Returns every formula, in the order of the glossary.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let all = GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS).chain(&IMPORTED);
-        all.map(|(formula, _, _)| *formula)
+        entries().map(|(formula, _, _)| *formula)
     }
 
     /// Returns the name used in `claims.json`.
@@ -181,9 +189,14 @@ impl Formula {
     }
 
     fn entry(self) -> &'static (Self, &'static str, &'static str) {
-        let mut all = GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS).chain(&IMPORTED);
-        all.find(|(own, _, _)| *own == self).expect("a test holds them complete")
+        entries().find(|(own, _, _)| *own == self).expect("a test holds them complete")
     }
+}
+
+/// Returns every formula with its name and its words.
+fn entries() -> impl Iterator<Item = &'static (Formula, &'static str, &'static str)> {
+    let more = IMPORTED.iter().chain(&VALIDATION);
+    GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS).chain(more)
 }
 
 #[cfg(test)]
@@ -193,11 +206,11 @@ mod tests {
 
     #[test]
     fn the_glossary_is_complete_and_its_names_differ() {
-        let last = Formula::LevelsApart as usize;
+        let last = Formula::WithinStudy as usize;
         let formulas: BTreeSet<Formula> = Formula::all().collect();
         assert_eq!(formulas.len(), last + 1, "every variant has an entry");
         let names: BTreeSet<&str> = Formula::all().map(Formula::name).collect();
-        assert_eq!(names.len(), last + 1);
+        assert_eq!(names.len(), entries().count());
         for formula in Formula::all() {
             assert!(!formula.text().contains(|c: char| c.is_ascii_digit()), "{formula:?}");
         }

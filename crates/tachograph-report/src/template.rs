@@ -20,11 +20,14 @@ use tachograph_model::digest::Digest;
 use tachograph_model::plan::parse;
 
 use crate::claim::{Claim, Format, Part};
+use crate::contrast::evidence_digest;
 use crate::render::Rendered;
 use crate::render::claims::{CLAIMS_SCHEMA, claim as claim_json};
 
 /// What begins a placeholder.
 const OPEN: &str = "{{";
+/// What a sidecar calls itself, beside the kinds of report.
+pub(crate) const DOCUMENT: &str = "document";
 /// What ends one.
 const CLOSE: &str = "}}";
 
@@ -256,23 +259,28 @@ fn sidecar(text: &str, name: &str, printed: &[Printed<'_>], studies: &[Quoted<'_
     let named =
         |(id, claim): (&str, &Claim)| claim_json(&Claim { id: id.to_owned(), ..claim.clone() });
     let claims: Vec<serde_json::Value> = used.into_iter().map(named).collect();
-    // Of one study the digest of its plan; of several, one for each name.
-    let plans = match studies {
-        [study] => ("plan_sha256", json!(study.rendered.report.plan_sha256)),
-        several => {
-            let plan =
-                |study: &Quoted<'_>| (study.name.to_owned(), study.rendered.report.plan_sha256);
-            ("plans_sha256", json!(several.iter().map(plan).collect::<BTreeMap<_, _>>()))
-        }
-    };
-    let mut out = String::from("{\n");
-    for (name, value) in [
+    let mut head = vec![
         ("schema", json!(CLAIMS_SCHEMA)),
-        ("kind", json!("document")),
+        ("kind", json!(DOCUMENT)),
         ("report", json!(name)),
         ("report_sha256", json!(Digest::of(text.as_bytes()))),
-        plans,
-    ] {
+    ];
+    let digests = |study: &Quoted<'_>| {
+        let report = &study.rendered.report;
+        (report.plan_sha256, evidence_digest(report.runs.iter().cloned()))
+    };
+    if let [study] = studies {
+        let (plan, evidence) = digests(study);
+        head.extend([("plan_sha256", json!(plan)), ("evidence_sha256", json!(evidence))]);
+    } else {
+        let each = studies.iter().map(|study| {
+            let (plan, evidence) = digests(study);
+            (study.name, json!({"plan_sha256": plan, "evidence_sha256": evidence}))
+        });
+        head.push(("studies", json!(each.collect::<BTreeMap<_, _>>())));
+    }
+    let mut out = String::from("{\n");
+    for (name, value) in head {
         writeln!(out, "{}: {value},", json!(name)).expect("a string takes all text");
     }
     for (name, values, end) in [("claims", claims, ","), ("printed", entries, "")] {
@@ -291,8 +299,14 @@ struct Sidecar {
     report_sha256: Digest,
     plan_sha256: Option<Digest>,
     #[serde(default)]
-    plans_sha256: BTreeMap<String, Digest>,
+    studies: BTreeMap<String, Study>,
     printed: Vec<Entry>,
+}
+
+/// A study of a text that quotes several.
+#[derive(Debug, Deserialize)]
+struct Study {
+    plan_sha256: Digest,
 }
 
 #[derive(Debug, Deserialize)]
@@ -337,7 +351,8 @@ pub fn check_document(
         own.map(|study| study.rendered.report.plan_sha256).any(|found| found == *plan)
     };
     let alone = sidecar.plan_sha256.map(|plan| (String::new(), plan));
-    for (name, plan) in sidecar.plans_sha256.into_iter().chain(alone) {
+    let several = sidecar.studies.into_iter().map(|(name, study)| (name, study.plan_sha256));
+    for (name, plan) in several.chain(alone) {
         if !quoted(&name, &plan) {
             let which = if name.is_empty() { name } else { format!(" called {name}") };
             checked

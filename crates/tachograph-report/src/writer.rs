@@ -148,6 +148,11 @@ impl<'a> Writer<'a> {
         self.ledger.claims()
     }
 
+    /// Takes over a claim that was made elsewhere.
+    pub(crate) fn adopt(&mut self, claim: Claim) -> ClaimRef {
+        self.ledger.add(claim)
+    }
+
     /// Makes a claim whose validity is that of its source.
     pub(crate) fn claim(
         &mut self,
@@ -345,7 +350,9 @@ impl<'a> Writer<'a> {
 
     fn validity_of(&self, source: &Source) -> Status {
         match source {
-            Source::Plan | Source::Environment | Source::Journal => Status::Valid,
+            Source::Plan | Source::Environment | Source::Journal | Source::Against(..) => {
+                Status::Valid
+            }
             Source::Runs(set) => {
                 self.analysis.set_status.get(set).copied().unwrap_or(Status::Valid)
             }

@@ -15,7 +15,8 @@ use tachograph_model::environment::Environment;
 use tachograph_model::plan::{Plan, expand};
 use tachograph_model::run::RunId;
 use tachograph_model::study::{
-    Completed, JOURNAL_SCHEMA, JournalEntry, Looked, Published, RunBegun, RunEvidence, StudyCreated,
+    Completed, JOURNAL_SCHEMA, JournalEntry, Looked, Published, RunBegun, RunEvidence,
+    StudyCreated, Superseded,
 };
 
 use crate::disk::{self, Disk, DiskError};
@@ -458,6 +459,21 @@ impl Study {
             self.journal.append(at, JournalEntry::Published(published))?;
         }
         recover::settle(self)?;
+        self.seal_manifest()
+    }
+
+    /// Says that the study takes the place of an earlier one, and writes the manifest
+    /// anew. A stage of the earlier study that is superseded already adds no entry.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Journal`], [`WriteError::Disk`].
+    pub fn supersede(&mut self, superseded: Superseded, at: &str) -> Result<(), WriteError> {
+        let head = superseded.journal_head;
+        let known = &self.journal.ledger().superseded;
+        if !known.iter().any(|known| known.journal_head == head) {
+            self.journal.append(at, JournalEntry::Superseded(superseded))?;
+        }
         self.seal_manifest()
     }
 

@@ -11,12 +11,14 @@ mod gate;
 mod import;
 mod keys;
 mod proxy;
+mod status;
 
 pub(crate) use audit::{AuditArgs, AuditForm};
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
 pub(crate) use import::ImportArgs;
 pub(crate) use keys::{AttestArgs, ExportArgs, KeygenArgs, RenderArgs};
 pub(crate) use proxy::{RecordArgs, TapArgs};
+pub(crate) use status::{StatusArgs, StatusForm};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
+    /// Say what studies are there, and which reports are stale
+    Status(StatusArgs),
     /// Fill a text written by hand with a study's numbers, bound to their claims
     Render(RenderArgs),
     /// Make a key to sign studies with
@@ -229,6 +233,29 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReportArgs {
     /// The study
     pub(crate) study: PathBuf,
+    /// Which report
+    #[arg(long, value_enum, default_value = "main")]
+    pub(crate) kind: ReportKind,
+    /// Hold the study against this: an earlier study's folder, or a list of claims
+    /// (claims.toml); may be given several times
+    #[arg(long, value_name = "EARLIER")]
+    pub(crate) against: Vec<PathBuf>,
+    /// Record that the study takes the place of the earlier ones, whose reports are stale
+    /// from then on
+    #[arg(long, requires = "against")]
+    pub(crate) supersedes: bool,
+    /// Why it does, in words
+    #[arg(long, value_name = "WORDS", requires = "supersedes")]
+    pub(crate) reason: Option<String>,
+}
+
+/// Which report of a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// The one that the plan asks for: single-agent, multi-agent or cross-language
+    Main,
+    /// What earlier claims and studies said, and what became of it
+    Validation,
 }
 
 /// Arguments of `tacho analyze`.

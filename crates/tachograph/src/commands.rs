@@ -23,5 +23,7 @@ pub(crate) mod render;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod tap;
+pub(crate) mod validation;
 pub(crate) mod verify;

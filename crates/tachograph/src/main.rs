@@ -23,6 +23,7 @@ mod rehearsal;
 mod ro_crate;
 mod session;
 mod signals;
+mod standing;
 mod tally;
 mod terminal;
 
@@ -70,6 +71,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Import(args) => commands::import::execute(&args),
         Command::Report(args) => commands::report::execute(&args),
         Command::Analyze(args) => commands::analyze::execute(&args),
+        Command::Status(args) => commands::status::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),
         Command::Render(args) => commands::render::execute(&args),
         Command::Keygen(args) => commands::attest::keygen(&args),

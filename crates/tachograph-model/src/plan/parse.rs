@@ -38,7 +38,7 @@ pub struct Notice {
     pub span: Option<Range<usize>>,
 }
 
-/// Why a text is not a plan.
+/// Why a text is not a plan; [`crate::claimed`] says so of its own texts, too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
 pub struct PlanError {
@@ -161,7 +161,7 @@ impl<'a> Places<'a> {
 }
 
 /// Returns the error at `span` of `text`.
-fn at(text: &str, span: Range<usize>, message: String) -> PlanError {
+pub(crate) fn at(text: &str, span: Range<usize>, message: String) -> PlanError {
     let start = (0..=span.start.min(text.len()))
         .rev()
         .find(|&at| text.is_char_boundary(at))
@@ -177,7 +177,7 @@ fn at(text: &str, span: Range<usize>, message: String) -> PlanError {
 }
 
 /// Adds "did you mean" to the deserialiser's message about an unknown name.
-fn with_nearest_name(message: &str) -> String {
+pub(crate) fn with_nearest_name(message: &str) -> String {
     let Some(rest) =
         message.strip_prefix("unknown field ").or_else(|| message.strip_prefix("unknown variant "))
     else {

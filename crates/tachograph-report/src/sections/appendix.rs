@@ -360,7 +360,8 @@ fn provenance(writer: &mut Writer<'_>) {
     writer.list(items);
 }
 
-fn glossary(writer: &mut Writer<'_>) {
+/// Every formula that the report uses.
+pub(crate) fn glossary(writer: &mut Writer<'_>) {
     writer.heading("Formulas");
     let used = Formula::used(writer.claims());
     let rows =

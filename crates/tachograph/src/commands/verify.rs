@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tachograph_attest::keys::PublicKey;
 use tachograph_model::plan::parse;
-use tachograph_report::{Quoted, Verification};
+use tachograph_report::{Quoted, Rendered, VALIDATION, Verification};
 use tachograph_store::{Check, OpenStudy, Study};
 
 use crate::args::VerifyArgs;
 use crate::attestation;
 use crate::collection;
 use crate::commands::render;
-use crate::derivation::{self, Derivation, open_failure};
+use crate::derivation::{self, Beside, Derivation, open_failure};
 use crate::failure::{Exit, Failure};
 use crate::ro_crate;
 use crate::session::VERSION;
@@ -27,7 +27,7 @@ const REWRITTEN: &str = "whether somebody rewrote files, journal and manifest to
 #[derive(Debug)]
 pub(crate) struct Verdict {
     check: Check,
-    /// The comparison with the published report, or why there is none.
+    /// The comparison with the published reports, or why there is none.
     comparison: Result<Verification, String>,
     /// Everything that is wrong, a line each.
     wrong: Vec<String>,
@@ -110,7 +110,8 @@ fn evidence(folder: &Path) -> Result<Verdict, Failure> {
             plan_follows(&derivation.study, &mut wrong, &mut not_checked);
             let looks = tachograph_report::check_looks(derivation.study.head(), &derivation.facts);
             wrong.extend(looks.iter().map(ToString::to_string));
-            (compare(&derivation, &mut wrong)?, Some(derivation))
+            let found = (&mut wrong, &mut not_checked);
+            (compare(&derivation, check.is_damaged(), found)?, Some(derivation))
         }
         Err(error) if check.is_damaged() => {
             (Err(format!("the report could not be recomputed: {error}")), None)
@@ -131,45 +132,95 @@ fn evidence(folder: &Path) -> Result<Verdict, Failure> {
     })
 }
 
-/// Compares the published files with what follows from the events.
+/// Compares every published report with what follows from the events; returns why there
+/// is nothing to compare, if that is so.
 fn compare(
     derivation: &Derivation,
-    wrong: &mut Vec<String>,
+    is_damaged: bool,
+    (wrong, not_checked): (&mut Vec<String>, &mut Vec<String>),
 ) -> Result<Result<Verification, String>, Failure> {
-    let study = &derivation.study;
-    let kind = derivation.rendered.kind();
-    if !study.published_kinds().iter().any(|published| published == kind) {
-        return Ok(Err("no report is published; `tacho report` writes one".to_owned()));
-    }
-    let expected = derivation.files()?;
-    let mut published = BTreeMap::new();
-    for path in expected.keys().map(String::as_str).chain(study.published_paths(kind)) {
-        let bytes =
-            study.read_as_it_is(path).map_err(|error| open_failure(&error, study.folder()))?;
-        if let Some(bytes) = bytes {
-            published.insert(path.to_owned(), bytes);
-        }
-    }
-    let verification = tachograph_report::compare(&derivation.rendered, &published);
     let before = wrong.len();
-    wrong.extend(verification.differences.iter().map(ToString::to_string));
-    for (path, bytes) in expected.iter().filter(|(path, _)| path.starts_with("tables/")) {
-        match published.get(path) {
-            None => wrong.push(format!("{path}: the file is missing; run tacho report")),
-            Some(found) if found != bytes => {
-                wrong.push(format!("{path}: the table does not follow from the events"));
+    let main = derivation.rendered.kind();
+    let mut found: Option<Verification> = None;
+    for kind in derivation.study.published_kinds() {
+        let verification = if kind == main {
+            let verification = compare_files(derivation, &derivation.rendered)?;
+            compare_tables(derivation, wrong)?;
+            verification
+        } else if kind == VALIDATION {
+            match validation(derivation) {
+                Ok(beside) => {
+                    not_checked.extend(beside.not_checked);
+                    compare_files(derivation, &beside.rendered)?
+                }
+                // What is damaged is named already.
+                Err(reason) if is_damaged => {
+                    not_checked.insert(0, format!("the report {VALIDATION}: {reason}"));
+                    continue;
+                }
+                Err(reason) => {
+                    wrong.push(reason);
+                    continue;
+                }
             }
-            Some(_) => {}
+        } else {
+            not_checked.push(format!("the report {kind}: this tacho knows no such kind"));
+            continue;
+        };
+        wrong.extend(verification.differences.iter().map(ToString::to_string));
+        match &mut found {
+            Some(found) => found.add(verification),
+            None => found = Some(verification),
         }
     }
-    let written_by = study.head().created().map_or("", |created| &*created.harness_version);
+    let written_by = derivation.study.head().created().map_or("", |it| &*it.harness_version);
     if wrong.len() > before && written_by != VERSION {
         wrong.push(format!(
             "the study was made by tacho {written_by} and this is {VERSION}: a difference in words \
              or layout may come from that; `tacho report` publishes anew"
         ));
     }
-    Ok(Ok(verification))
+    Ok(found.ok_or_else(|| "no report is published; `tacho report` writes one".to_owned()))
+}
+
+/// Returns the report `validation` that follows from the events and from what it was
+/// held against.
+fn validation(derivation: &Derivation) -> Result<Beside, String> {
+    let files = derivation.held_against().map_err(|failure| failure.to_string())?;
+    derivation.validation(files).map_err(|error| error.to_string())
+}
+
+/// Compares the published files of one report with what follows from the events.
+fn compare_files(derivation: &Derivation, rendered: &Rendered) -> Result<Verification, Failure> {
+    let study = &derivation.study;
+    let expected = rendered.files();
+    let mut published = BTreeMap::new();
+    for path in expected.keys().map(String::as_str).chain(study.published_paths(rendered.kind())) {
+        let bytes =
+            study.read_as_it_is(path).map_err(|error| open_failure(&error, study.folder()))?;
+        if let Some(bytes) = bytes {
+            published.insert(path.to_owned(), bytes);
+        }
+    }
+    Ok(tachograph_report::compare(rendered, &published))
+}
+
+/// Compares the tables with what follows from the events.
+fn compare_tables(derivation: &Derivation, wrong: &mut Vec<String>) -> Result<(), Failure> {
+    let study = &derivation.study;
+    for (path, bytes) in derivation.files()?.iter().filter(|(path, _)| path.starts_with("tables/"))
+    {
+        let found =
+            study.read_as_it_is(path).map_err(|error| open_failure(&error, study.folder()))?;
+        match found {
+            None => wrong.push(format!("{path}: the file is missing; run tacho report")),
+            Some(found) if found != *bytes => {
+                wrong.push(format!("{path}: the table does not follow from the events"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Checks that `plan.lock.json` follows from `plan.toml`, where no command line

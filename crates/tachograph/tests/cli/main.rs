@@ -21,6 +21,7 @@ mod stopping;
 mod straight_line;
 mod tap;
 mod together;
+mod validated;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
