@@ -231,7 +231,7 @@ pub(crate) struct RunArgs {
 /// Arguments of `tacho report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The study
+    /// The study, or a folder of studies
     pub(crate) study: PathBuf,
     /// Which report
     #[arg(long, value_enum, default_value = "main")]
@@ -298,7 +298,7 @@ fn parse_metric(text: &str) -> Result<Metrics, String> {
 /// Arguments of `tacho verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The study
+    /// The study, or a folder of studies
     pub(crate) study: PathBuf,
     /// Check that the holder of this public key signed the study
     #[arg(long, value_name = "KEY.pub")]

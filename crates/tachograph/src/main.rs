@@ -11,6 +11,7 @@ mod cache;
 mod collection;
 mod commands;
 mod derivation;
+mod documents;
 mod engine;
 mod evidence;
 mod failure;

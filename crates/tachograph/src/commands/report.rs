@@ -7,6 +7,7 @@ use tachograph_run::clock;
 use tachograph_store::Study;
 
 use crate::args::{ReportArgs, ReportKind};
+use crate::collection;
 use crate::commands::run::write_failure;
 use crate::commands::validation;
 use crate::derivation::{self, Derivation};
@@ -26,9 +27,22 @@ pub(crate) fn execute(args: &ReportArgs) -> Result<Exit, Failure> {
         )
         .help("add --kind validation"));
     }
-    let derivation = publish(&args.study)?;
-    announce(&args.study, &derivation.rendered, &headline(&derivation));
-    Ok(exit(&derivation))
+    let folders = collection::studies(&args.study)?;
+    if let [folder] = &*folders {
+        let derivation = publish(folder)?;
+        announce(folder, &derivation.rendered, &headline(&derivation));
+        return Ok(exit(&derivation));
+    }
+    let mut worst = Exit::Done;
+    for folder in &folders {
+        let derivation = publish(folder)?;
+        let place = folder.join("reports").join(derivation.rendered.kind()).join("report.html");
+        out(place.display());
+        if exit(&derivation) == Exit::Partial {
+            worst = Exit::Partial;
+        }
+    }
+    Ok(worst)
 }
 
 /// Says what was published and where.

@@ -1,19 +1,19 @@
 //! `tacho verify`: recomputes a study's report from its raw events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tachograph_attest::keys::PublicKey;
 use tachograph_model::plan::parse;
-use tachograph_report::{Quoted, Rendered, VALIDATION, Verification};
+use tachograph_report::{Rendered, VALIDATION, Verification};
 use tachograph_store::{Check, OpenStudy, Study};
 
 use crate::args::VerifyArgs;
 use crate::attestation;
 use crate::collection;
-use crate::commands::render;
 use crate::derivation::{self, Beside, Derivation, open_failure};
+use crate::documents::{self, Checked};
 use crate::failure::{Exit, Failure};
 use crate::ro_crate;
 use crate::session::VERSION;
@@ -43,22 +43,70 @@ pub(crate) struct Verdict {
 /// Carries the command out.
 pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
     let key = args.key.as_deref().map(attestation::public_key).transpose()?;
-    let mut verdict = evidence(&args.study)?;
-    verdict.add_companions(&args.study, key.as_ref())?;
-    verdict.add_documents(&args.document)?;
-    if args.json {
-        out(format!("{:#}", verdict.as_json()));
-    } else {
-        for line in &verdict.wrong {
-            out(line);
+    let folders = collection::studies(&args.study)?;
+    if let [folder] = &*folders {
+        let mut verdict = evidence(folder)?;
+        verdict.add_companions(folder, key.as_ref())?;
+        verdict.add_documents(documents::check(&args.document, &[(folder, &verdict)])?);
+        if args.json {
+            out(format!("{:#}", verdict.as_json()));
+        } else {
+            verdict.print();
         }
-        out(verdict.summary());
-        out("not checked:");
-        for line in &verdict.not_checked {
-            out(format!("  - {line}"));
-        }
+        return Ok(verdict.exit());
     }
-    Ok(verdict.exit())
+    let mut verdicts = Vec::new();
+    for folder in &folders {
+        let mut verdict = evidence(folder)?;
+        verdict.add_companions(folder, key.as_ref())?;
+        verdicts.push((folder, verdict));
+    }
+    let each: Vec<_> = verdicts.iter().map(|(folder, verdict)| (*folder, verdict)).collect();
+    let documents = documents::check(&args.document, &each)?;
+    Ok(several(&verdicts, &documents, args.json))
+}
+
+/// Says what became of the studies of a folder, one after the other.
+fn several(verdicts: &[(&PathBuf, Verdict)], documents: &Checked, as_json: bool) -> Exit {
+    let exits = verdicts.iter().map(|(_, verdict)| verdict.exit());
+    let of_documents = if documents.wrong.is_empty() { Exit::Done } else { Exit::AnswerIsNo };
+    // The answer "no" is graver than an unfinished study.
+    let grave = |exit: &Exit| (*exit == Exit::AnswerIsNo, *exit as u8);
+    let exit = exits.chain([of_documents]).max_by_key(grave).unwrap_or(Exit::Done);
+    if as_json {
+        let each: BTreeMap<String, serde_json::Value> = verdicts
+            .iter()
+            .map(|(folder, verdict)| (collection::name(folder), verdict.as_json()))
+            .collect();
+        let value = json!({
+            "verified": exit == Exit::Done,
+            "studies": each,
+            "documents": {"wrong": documents.wrong, "n_printed": documents.n_printed},
+        });
+        out(format!("{value:#}"));
+        return exit;
+    }
+    for (folder, verdict) in verdicts {
+        let name = collection::name(folder);
+        for line in &verdict.wrong {
+            out(format!("{name}: {line}"));
+        }
+        let summary = verdict.summary();
+        out(format!("{name}: {}", summary.lines().next().unwrap_or_default()));
+    }
+    for line in &documents.wrong {
+        out(line);
+    }
+    if documents.n_printed > 0 {
+        out(format!("{} numbers of other texts recomputed", documents.n_printed));
+    }
+    let not_checked: BTreeSet<&String> =
+        verdicts.iter().flat_map(|(_, verdict)| &verdict.not_checked).collect();
+    out("not checked:");
+    for line in not_checked {
+        out(format!("  - {line}"));
+    }
+    exit
 }
 
 /// Verifies a study with the files that speak of it.
@@ -240,6 +288,30 @@ fn plan_follows(study: &OpenStudy, wrong: &mut Vec<String>, not_checked: &mut Ve
 }
 
 impl Verdict {
+    /// Returns the study's report, if it could be recomputed.
+    pub(crate) fn rendered(&self) -> Option<&Rendered> {
+        self.derivation.as_ref().map(|derivation| &derivation.rendered)
+    }
+
+    /// Adds what was found of texts that quote the study.
+    fn add_documents(&mut self, checked: Checked) {
+        self.wrong.extend(checked.wrong);
+        self.not_checked.extend(checked.not_checked);
+        self.n_document_numbers += checked.n_printed;
+    }
+
+    /// Prints what is wrong, the verdict, and what was not checked.
+    fn print(&self) {
+        for line in &self.wrong {
+            out(line);
+        }
+        out(self.summary());
+        out("not checked:");
+        for line in &self.not_checked {
+            out(format!("  - {line}"));
+        }
+    }
+
     /// Adds what the files say that speak of the study: its attestation and its
     /// description as an RO-Crate.
     fn add_companions(&mut self, folder: &Path, key: Option<&PublicKey>) -> Result<(), Failure> {
@@ -264,37 +336,6 @@ impl Verdict {
         self.not_checked.extend(attested.not_checked);
         self.signed = attested.signed;
         self.wrong.extend(described);
-        Ok(())
-    }
-
-    /// Checks texts whose numbers are bound to the study's claims.
-    fn add_documents(&mut self, documents: &[PathBuf]) -> Result<(), Failure> {
-        for path in documents {
-            let Some(derivation) = &self.derivation else {
-                self.not_checked.push(format!("{}: the study cannot be read", path.display()));
-                continue;
-            };
-            let name = path.display();
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(Exit::Usage, format!("could not read {name}: {error}"))
-            })?;
-            let place = render::sidecar_of(path);
-            let sidecar = std::fs::read(&place).map_err(|error| {
-                Failure::new(Exit::Usage, format!("could not read {}: {error}", place.display()))
-                    .help("`tacho render` writes it beside the text")
-            })?;
-            let folder = collection::name(derivation.study.folder());
-            let study = Quoted { name: &folder, rendered: &derivation.rendered };
-            match tachograph_report::check_document(&text, &sidecar, &[study]) {
-                Ok(checked) => {
-                    let lines = checked.wrong.into_iter();
-                    self.wrong
-                        .extend(lines.map(|(line, what)| format!("{name}, line {line}: {what}")));
-                    self.n_document_numbers += checked.n_printed;
-                }
-                Err(reason) => self.wrong.push(format!("{}: {reason}", place.display())),
-            }
-        }
         Ok(())
     }
 
