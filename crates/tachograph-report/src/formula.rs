@@ -161,6 +161,7 @@ pub(crate) enum Formula {
     SpeedupElsewhere,
     EfficiencyElsewhere,
     SlowdownElsewhere,
+    SlowedDown,
     SdWithinLevels,
     LevelsApart,
     Claimed,

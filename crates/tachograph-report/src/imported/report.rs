@@ -109,17 +109,35 @@ fn verdicts(writer: &mut Writer<'_>) -> Prose {
     }
     let tuned = analysis.tuned().count();
     let tuned = writer.count("source/configurations/tuned", tuned, Source::Plan);
-    line.text(", of ").value(tuned).text(" tuned configurations.")
+    line = line.text(", of ").value(tuned).text(" tuned configurations.");
+    let source = || Source::Runs(ALL_RUNS.to_owned());
+    let success = &analysis.success;
+    if let (Some(better), Some(runs)) = (&success.configurations, &success.runs) {
+        let better = writer.proportion("source/success/configurations", better, source());
+        let runs = writer.proportion("source/success/runs", runs, source());
+        line = line
+            .text(" A difference that matters is shown for ")
+            .value(better)
+            .text(" of them; of single runs, ")
+            .value(runs)
+            .text(" lie above the baseline run beside them, which noise alone does for half.");
+    }
+    line
 }
 
 /// Every configuration against the baseline.
 fn compared(writer: &mut Writer<'_>) {
     writer.heading("Against the baseline");
-    writer.paragraph(text(
-        "Each run is paired with the baseline run of the same session and the same number. The \
-         two did not alternate: within a session one arm follows the other, so that whatever \
-         changed in between is part of the difference.",
-    ));
+    let margin = writer.margin();
+    writer.paragraph(
+        text(
+            "Each run is paired with the baseline run of the same session and the same number. The \
+             two did not alternate: within a session one arm follows the other, so that whatever \
+             changed in between is part of the difference. A difference within ±",
+        )
+        .value(margin)
+        .text(" % is taken not to matter; nobody said so before the runs."),
+    );
     results::primary(writer, writer.analysis.plan.primary.metric);
 }
 
