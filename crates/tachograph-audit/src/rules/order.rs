@@ -94,7 +94,10 @@ fn pair_in_order(
     (high, higher): (usize, Statistic),
 ) -> Relation {
     let numbers = vec![low, high];
-    if !reading.numbers[high].base().is_below(reading.numbers[low].base()) {
+    let (first, second) = (&reading.numbers[low], &reading.numbers[high]);
+    // "570 and 626 ms": one unit for both.
+    let scale = if first.unit.is_none() { second.unit.scale } else { first.unit.scale };
+    if !second.base().is_below(first.span().scaled(scale)) {
         return Relation::holds(Rule::Order, numbers);
     }
     let message = format!(
