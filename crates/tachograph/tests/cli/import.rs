@@ -258,6 +258,6 @@ fn an_imported_plan_is_nothing_to_carry_out() {
     write_single(&place.path("results"));
     place.expect(0, &["import", "chimeraforge", "results", "-o", "study"]);
     let said = place.expect(2, &["run", "study/plan.toml", "-o", "again"]);
-    assert!(said.contains("there is nothing to carry out"), "{said}");
+    assert!(said.contains("plan.toml says what chimeraforge measured"), "{said}");
     assert!(!place.path("again").exists());
 }
