@@ -8,6 +8,7 @@
 //! earlier number that is not reproduced may have been right about another machine.
 
 mod against;
+mod between;
 mod closing;
 mod decision;
 mod document;
@@ -107,6 +108,7 @@ fn write(findings: &Findings<'_>) -> Report {
     earlier_page::section(&mut writer, findings);
     document_page::decisions(&mut writer, findings);
     earlier_page::decisions(&mut writer, findings);
+    between::section(&mut writer, findings);
     closing::stale(&mut writer, findings);
     closing::risks(&mut writer, findings);
     closing::verification(&mut writer, findings);
