@@ -7,9 +7,17 @@
 //! Does not: touch files (the caller reads and writes), average, or trust a number that a
 //! source derived: such numbers are kept as stated, and checked against its own records.
 
+mod aiperf;
+mod bench;
 mod chimeraforge;
+mod failure;
+mod findings;
+mod guidellm;
+mod names;
 mod read;
+mod reported;
 mod snapshot;
+mod sniff;
 
 pub use snapshot::{ImportError, ImportedRun, ImportedSet, Snapshot, SourceFile};
 
@@ -27,11 +35,9 @@ use tachograph_model::plan::imported::ImportKind;
 pub fn import(kind: ImportKind, files: &[SourceFile]) -> Result<Snapshot, ImportError> {
     let snapshot = match kind {
         ImportKind::Chimeraforge => chimeraforge::import(files)?,
-        ImportKind::Guidellm
-        | ImportKind::Aiperf
-        | ImportKind::Vllm
-        | ImportKind::LlamaBench
-        | ImportKind::Otel => Snapshot::default(),
+        ImportKind::Guidellm => guidellm::import(files)?,
+        ImportKind::Aiperf => aiperf::import(files)?,
+        ImportKind::Vllm | ImportKind::LlamaBench | ImportKind::Otel => Snapshot::default(),
     };
     snapshot.checked(kind)
 }
