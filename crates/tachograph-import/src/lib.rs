@@ -13,11 +13,14 @@ mod chimeraforge;
 mod failure;
 mod findings;
 mod guidellm;
+mod llama_bench;
 mod names;
+mod otel;
 mod read;
 mod reported;
 mod snapshot;
 mod sniff;
+mod vllm;
 
 pub use snapshot::{ImportError, ImportedRun, ImportedSet, Snapshot, SourceFile};
 
@@ -37,7 +40,9 @@ pub fn import(kind: ImportKind, files: &[SourceFile]) -> Result<Snapshot, Import
         ImportKind::Chimeraforge => chimeraforge::import(files)?,
         ImportKind::Guidellm => guidellm::import(files)?,
         ImportKind::Aiperf => aiperf::import(files)?,
-        ImportKind::Vllm | ImportKind::LlamaBench | ImportKind::Otel => Snapshot::default(),
+        ImportKind::Vllm => vllm::import(files)?,
+        ImportKind::LlamaBench => llama_bench::import(files)?,
+        ImportKind::Otel => otel::import(files)?,
     };
     snapshot.checked(kind)
 }
