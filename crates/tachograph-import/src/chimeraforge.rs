@@ -22,7 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tachograph_model::options::slug;
 use tachograph_model::plan::imported::Defect;
 
-use crate::read::without_bom;
+use crate::names;
+use crate::read::is_json;
 use crate::snapshot::{ImportError, ImportedSet, Snapshot, SourceFile};
 use derived::Verdict;
 use joint::Joint;
@@ -211,12 +212,6 @@ impl Reading {
     }
 }
 
-/// Returns whether a file is meant to be JSON.
-fn is_json(file: &SourceFile) -> bool {
-    let first = without_bom(&file.bytes).0.iter().find(|byte| !byte.is_ascii_whitespace());
-    file.path.to_ascii_lowercase().ends_with(".json") || matches!(first, Some(b'{' | b'['))
-}
-
 impl Reading {
     /// Returns the studies, in the order of their names.
     fn sets(&mut self) -> Vec<ImportedSet> {
@@ -228,13 +223,13 @@ impl Reading {
         let mut singles: BTreeMap<GroupKey, Vec<Session>> = BTreeMap::new();
         for session in sessions {
             let baseline = slug(&session.arms[0].options);
-            let details = vec![place::slug(&session.model), place::slug(&baseline)];
+            let details = vec![names::slug(&session.model), names::slug(&baseline)];
             let key = (paths.next().unwrap_or_default(), session.layout, details);
             singles.entry(key).or_default().push(session);
         }
         let mut pairs: BTreeMap<GroupKey, Vec<Joint>> = BTreeMap::new();
         for joint in joints {
-            let mut details: Vec<String> = joint.models.iter().map(|it| place::slug(it)).collect();
+            let mut details: Vec<String> = joint.models.iter().map(|it| names::slug(it)).collect();
             details.dedup();
             let key = (paths.next().unwrap_or_default(), joint.layout, details);
             pairs.entry(key).or_default().push(joint);
@@ -291,7 +286,7 @@ fn group_names<'a>(keys: impl Iterator<Item = &'a GroupKey>) -> Vec<String> {
         if beside.iter().any(|(_, other, others)| other == layout && others != details) {
             parts.extend(details.iter().filter(|it| !it.is_empty()).cloned());
         }
-        place::slug(&parts.join("-"))
+        names::slug(&parts.join("-"))
     };
-    place::numbered_apart(keys.iter().map(|key| name(key)).collect())
+    names::numbered_apart(keys.iter().map(|key| name(key)).collect())
 }

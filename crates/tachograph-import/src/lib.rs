@@ -7,9 +7,20 @@
 //! Does not: touch files (the caller reads and writes), average, or trust a number that a
 //! source derived: such numbers are kept as stated, and checked against its own records.
 
+mod aiperf;
+mod bench;
 mod chimeraforge;
+mod failure;
+mod findings;
+mod guidellm;
+mod llama_bench;
+mod names;
+mod otel;
 mod read;
+mod reported;
 mod snapshot;
+mod sniff;
+mod vllm;
 
 pub use snapshot::{ImportError, ImportedRun, ImportedSet, Snapshot, SourceFile};
 
@@ -27,11 +38,11 @@ use tachograph_model::plan::imported::ImportKind;
 pub fn import(kind: ImportKind, files: &[SourceFile]) -> Result<Snapshot, ImportError> {
     let snapshot = match kind {
         ImportKind::Chimeraforge => chimeraforge::import(files)?,
-        ImportKind::Guidellm
-        | ImportKind::Aiperf
-        | ImportKind::Vllm
-        | ImportKind::LlamaBench
-        | ImportKind::Otel => Snapshot::default(),
+        ImportKind::Guidellm => guidellm::import(files)?,
+        ImportKind::Aiperf => aiperf::import(files)?,
+        ImportKind::Vllm => vllm::import(files)?,
+        ImportKind::LlamaBench => llama_bench::import(files)?,
+        ImportKind::Otel => otel::import(files)?,
     };
     snapshot.checked(kind)
 }

@@ -19,6 +19,12 @@ pub(crate) fn without_bom(bytes: &[u8]) -> (&[u8], bool) {
     }
 }
 
+/// Returns whether a file is meant to be JSON.
+pub(crate) fn is_json(file: &SourceFile) -> bool {
+    let first = without_bom(&file.bytes).0.iter().find(|byte| !byte.is_ascii_whitespace());
+    file.path.to_ascii_lowercase().ends_with(".json") || matches!(first, Some(b'{' | b'['))
+}
+
 /// Parses a JSON document; a byte order mark before it is passed over.
 ///
 /// # Errors
@@ -28,18 +34,64 @@ pub(crate) fn json<T: DeserializeOwned>(file: &SourceFile) -> Result<T, ImportEr
     serde_json::from_slice(without_bom(&file.bytes).0).map_err(|error| not_json(file, &error))
 }
 
+/// Parses JSON values one after the other, each with the line on which it begins: a file of
+/// lines, or a single document.
+///
+/// # Errors
+///
+/// [`ImportError`] with line and column.
+pub(crate) fn values<T: DeserializeOwned>(
+    file: &SourceFile,
+) -> Result<Vec<(usize, T)>, ImportError> {
+    let bytes = without_bom(&file.bytes).0;
+    let mut parsed = Vec::new();
+    let mut stream = serde_json::Deserializer::from_slice(bytes).into_iter::<T>();
+    let (mut line, mut counted) = (1, 0);
+    loop {
+        let rest = bytes.get(stream.byte_offset()..).unwrap_or_default();
+        let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let begin = stream.byte_offset() + blank;
+        let between = bytes.get(counted..begin).unwrap_or_default();
+        line += between.split(|byte| *byte == b'\n').count() - 1;
+        counted = begin;
+        match stream.next() {
+            None => return Ok(parsed),
+            Some(Ok(value)) => parsed.push((line, value)),
+            Some(Err(error)) => return Err(not_json(file, &error)),
+        }
+    }
+}
+
 /// Returns the error about a file that is cut or is not what it should be.
 pub(crate) fn not_json(file: &SourceFile, error: &serde_json::Error) -> ImportError {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     // The place is said once.
     let what = text.rsplit_once(" at line ").map_or(&*text, |(what, _)| what);
-    let message = if error.is_eof() {
+    let message = if let Some(word) = no_number(file, error) {
+        format!("{word} is no number of JSON; write null in its place")
+    } else if error.is_eof() {
         format!("{what}: the file is cut off; fetch it again")
     } else {
         format!("{what}; give the file as its program wrote it")
     };
     ImportError::new(&file.path, place, message)
+}
+
+/// Returns the word at which an error stands, if it is what other languages write for
+/// numbers that JSON does not have.
+fn no_number(file: &SourceFile, error: &serde_json::Error) -> Option<&'static str> {
+    let line = without_bom(&file.bytes)
+        .0
+        .split(|byte| *byte == b'\n')
+        .nth(error.line().checked_sub(1)?)?;
+    // The parser stops within the word, or after its sign.
+    let from = error.column().saturating_sub(2);
+    let near = line.get(from..).unwrap_or_default();
+    let words = ["NaN", "Infinity", "-Infinity"];
+    words.into_iter().find(|word| {
+        (0..2).any(|skip| near.get(skip..).is_some_and(|rest| rest.starts_with(word.as_bytes())))
+    })
 }
 
 /// Returns milliseconds in whole nanoseconds; `None` for what is no duration: negative,

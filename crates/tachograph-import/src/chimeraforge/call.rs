@@ -6,23 +6,18 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tachograph_model::event::{
-    AgentReported, CallReported, CallStatus, Event, RunOutcome, RunReported, ServerTimings, Stage,
-    Usage, WorkflowOutcome,
-};
+use tachograph_model::event::{CallReported, CallStatus, ServerTimings, Stage, Usage};
 use tachograph_model::options::{OptionValue, Options};
-use tachograph_model::run::RunId;
 use tachograph_model::units::DurationNs;
 
 use super::shape::{Call, Measures, Numbers, SystemInfo, number};
-use crate::read::{millis, seconds, single_precision};
-use crate::snapshot::{ImportError, ImportedRun, of_agent, of_run};
+use crate::findings::{Place, TOKENS_MAX};
+use crate::read::single_precision;
+use crate::reported::bare_call;
+use crate::snapshot::ImportError;
 
 /// What is said of a call whose final record never came.
 const NO_FINAL_RECORD: &str = "no final record: tokens and durations are zero in the source";
-
-/// More tokens than any call has.
-const TOKENS_MAX: f64 = 1e9;
 
 /// Options that are numbers with a fraction, whatever value they have.
 const FRACTIONS: [&str; 7] = [
@@ -34,74 +29,6 @@ const FRACTIONS: [&str; 7] = [
     "presence_penalty",
     "frequency_penalty",
 ];
-
-/// A place in a file, for errors and defects.
-#[derive(Debug, Clone)]
-pub(super) struct Place<'a> {
-    pub(super) path: &'a str,
-    pub(super) pointer: String,
-}
-
-impl<'a> Place<'a> {
-    pub(super) fn new(path: &'a str, pointer: impl Into<String>) -> Self {
-        Self { path, pointer: pointer.into() }
-    }
-
-    pub(super) fn at(&self, step: impl std::fmt::Display) -> Self {
-        Self { path: self.path, pointer: format!("{}/{step}", self.pointer) }
-    }
-
-    pub(super) fn error(&self, message: impl Into<String>) -> ImportError {
-        ImportError::new(self.path, &*self.pointer, message)
-    }
-
-    /// Returns milliseconds as a duration.
-    pub(super) fn millis(&self, name: &str, value: f64) -> Result<DurationNs, ImportError> {
-        millis(value).ok_or_else(|| self.no_duration(name, value, "ms"))
-    }
-
-    /// Returns seconds as a duration.
-    pub(super) fn seconds(&self, name: &str, value: f64) -> Result<DurationNs, ImportError> {
-        seconds(value).ok_or_else(|| self.no_duration(name, value, "s"))
-    }
-
-    fn no_duration(&self, name: &str, value: f64, unit: &str) -> ImportError {
-        self.at(name)
-            .error(format!("{value} {unit} is no duration: give the file as its program wrote it"))
-    }
-
-    /// Returns a whole number that is not negative.
-    pub(super) fn count(&self, name: &str, value: f64) -> Result<u64, ImportError> {
-        if !(0.0..=TOKENS_MAX).contains(&value) || value.fract().abs() > 0.0 {
-            return Err(self
-                .at(name)
-                .error(format!("{value} is no count: give the file as its program wrote it")));
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-        Ok(value as u64)
-    }
-
-    /// Returns the number of a run, from 1.
-    pub(super) fn run_number(&self, name: &str, value: f64) -> Result<u32, ImportError> {
-        let number = self.count(name, value)?;
-        match u32::try_from(number) {
-            Ok(number @ 1..=100_000) => Ok(number),
-            _ => Err(self
-                .at(name)
-                .error(format!("{number} is no number of a run, which begin at 1"))),
-        }
-    }
-
-    /// Returns a rate, which is finite and not negative.
-    pub(super) fn rate(&self, name: &str, value: f64) -> Result<f64, ImportError> {
-        if (0.0..=TOKENS_MAX).contains(&value) {
-            return Ok(value);
-        }
-        Err(self
-            .at(name)
-            .error(format!("{value} is no rate: give the file as its program wrote it")))
-    }
-}
 
 /// Returns whether the final record of a call is missing: its rate is zero, which no
 /// server reports.
@@ -180,24 +107,9 @@ pub(super) fn reported(
 /// Returns a call of which nothing but its texts is known.
 pub(super) fn bare(call: usize, stage: Stage, texts: Texts<'_>) -> CallReported {
     CallReported {
-        call: u32::try_from(call).unwrap_or(u32::MAX),
-        stage,
-        server: String::new(),
-        status: CallStatus::Completed,
-        error: None,
-        http_status: None,
-        finish_reason: None,
-        sent_after_ns: None,
-        ttft_ns: None,
-        ttfc_ns: None,
-        e2e_ns: None,
-        decode_ns: None,
-        gaps_ns: Vec::new(),
-        usage: Usage::default(),
-        server_timings: ServerTimings::default(),
         request: texts.request.map(str::to_owned),
         answer: texts.answer.map(str::to_owned),
-        stated: BTreeMap::new(),
+        ..bare_call(call, stage)
     }
 }
 
@@ -266,76 +178,6 @@ pub(super) fn implementation(language: &str, system: Option<&SystemInfo>) -> Opt
         text.push_str(part);
     }
     Some(text)
-}
-
-/// One agent of a run.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    /// Its name in the run.
-    pub(super) agent: String,
-    pub(super) reported: AgentReported,
-    pub(super) calls: Vec<CallReported>,
-}
-
-/// A run whose configuration and block are not known yet.
-#[derive(Debug, Clone)]
-pub(super) struct Measured {
-    pub(super) reported: RunReported,
-    pub(super) parts: Vec<Part>,
-}
-
-impl Part {
-    /// Returns an agent; its workflow failed if a call did.
-    pub(super) fn new(agent: &str, calls: Vec<CallReported>) -> Self {
-        let failed = calls.iter().any(|call| call.status != CallStatus::Completed);
-        let reported = AgentReported {
-            implementation: None,
-            outcome: if failed { WorkflowOutcome::CallFailed } else { WorkflowOutcome::Completed },
-            wall_ns: None,
-            stages: BTreeMap::new(),
-            means: None,
-            stated: BTreeMap::new(),
-        };
-        Self { agent: agent.to_owned(), reported, calls }
-    }
-
-    /// Names the server of every call.
-    pub(super) fn on(&mut self, server: &str) {
-        for call in &mut self.calls {
-            server.clone_into(&mut call.server);
-        }
-    }
-}
-
-impl Measured {
-    /// Returns the run as a study has it.
-    pub(super) fn into_run(self, id: RunId) -> ImportedRun {
-        let completed =
-            self.parts.iter().all(|part| part.reported.outcome == WorkflowOutcome::Completed);
-        let outcome = if completed { RunOutcome::Completed } else { RunOutcome::Failed };
-        let mut events = vec![of_run(Event::RunReported(self.reported))];
-        for part in self.parts {
-            events.push(of_agent(&part.agent, Event::AgentReported(part.reported)));
-            let calls = part.calls.into_iter();
-            events.extend(calls.map(|call| of_agent(&part.agent, Event::CallReported(call))));
-        }
-        ImportedRun { id, outcome, events }
-    }
-}
-
-/// Returns what a source states of a run, with nothing but where it stands; its session is
-/// named when its folders are known.
-pub(super) fn run_reported(path: &str, place: String) -> RunReported {
-    RunReported {
-        path: path.to_owned(),
-        place,
-        session: String::new(),
-        at: None,
-        at_is: None,
-        wall_ns: None,
-        legacy_flag: None,
-        stated: BTreeMap::new(),
-    }
 }
 
 /// Returns those of the named numbers that are there and finite.

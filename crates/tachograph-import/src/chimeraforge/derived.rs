@@ -8,12 +8,11 @@
 use serde_json::Value;
 
 use super::Reading;
-use super::call::Place;
-use super::check::{Findings, NOT_USED, mean};
 use super::joint::Joint;
 use super::layout::Layout;
 use super::place::{parents, scenario};
 use super::shape::{ExtractEntry, IndexFile, Numbers, SummaryFile, number};
+use crate::findings::{Findings, NOT_USED, Place, mean};
 use crate::read::{json, without_bom};
 use crate::snapshot::{ImportError, SourceFile};
 

@@ -18,12 +18,13 @@ use tachograph_model::plan::imported::{ImportKind, Imported, ImportedSource};
 use tachograph_model::plan::{Api, Metric};
 use tachograph_model::run::{Arm, Configuration, ConfigurationId, Placement, RunId, Together};
 
-use super::call::{Measured, Place};
-use super::check::Findings;
 use super::layout::Layout;
-use super::place::{self, Folder};
+use super::place::Folder;
 use super::shape::Numbers;
 use super::words;
+use crate::findings::{Findings, Place};
+use crate::names;
+use crate::reported::Measured;
 use crate::snapshot::{ImportedRun, ImportedSet, plan, server};
 
 /// The names of the two agents.
@@ -100,7 +101,7 @@ impl Joint {
         let levels = self.levels();
         parts.push(if levels.is_empty() { "default".to_owned() } else { levels });
         parts.extend(self.folder.test.map(|test| format!("test{test:03}")));
-        place::fitted(parts.join("_"))
+        names::fitted(parts.join("_"))
     }
 
     /// Returns the phase that it belongs to: that of its folder, or of its test's number.
@@ -198,7 +199,7 @@ fn configurations(
 ) -> BTreeMap<Key, Configuration> {
     let firsts: BTreeMap<Key, &Joint> =
         joints.iter().rev().map(|joint| (joint.key(), joint)).collect();
-    let ids = place::numbered_apart(firsts.values().map(|joint| joint.id()).collect());
+    let ids = names::numbered_apart(firsts.values().map(|joint| joint.id()).collect());
     for ((key, joint), id) in firsts.iter().zip(&ids) {
         if *id != joint.id() {
             let what =

@@ -6,11 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tachograph_model::digest::Digest;
 use tachograph_model::plan::concurrent::Scenario;
 
-/// The longest name that a study gets.
-const NAME_MAX: usize = 80;
+use crate::names::{numbered_apart, slug};
 
 /// The folders of a file of results.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -177,46 +175,6 @@ fn name(path: &[String], fallback: &str, depth: usize) -> String {
     let joined = path[path.len().saturating_sub(depth)..].join("-");
     let slug = slug(&joined);
     if slug.is_empty() { fallback.to_owned() } else { slug }
-}
-
-/// Returns a text in lower-case letters, digits and single hyphens.
-pub(super) fn slug(text: &str) -> String {
-    let mut slug = String::new();
-    for c in text.chars() {
-        if c.is_ascii_alphanumeric() {
-            slug.push(c.to_ascii_lowercase());
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    slug.truncate(NAME_MAX);
-    slug.trim_end_matches('-').to_owned()
-}
-
-/// Returns the name of a configuration, a long one cut and told apart by its digest.
-pub(super) fn fitted(name: String) -> String {
-    const ID_MAX: usize = 110;
-    if name.len() <= ID_MAX {
-        return name;
-    }
-    let digest = Digest::of(name.as_bytes()).to_string();
-    let start: String = name.chars().take(ID_MAX - 20).collect();
-    format!("{start}_{}", digest.get(..12).unwrap_or_default())
-}
-
-/// Returns the names, equal ones with a number.
-pub(super) fn numbered_apart(names: Vec<String>) -> Vec<String> {
-    let mut taken = BTreeSet::new();
-    let apart = |name: String| {
-        let mut candidate = name.clone();
-        let mut number = 2_u32;
-        while !taken.insert(candidate.clone()) {
-            candidate = format!("{name}_{number}");
-            number += 1;
-        }
-        candidate
-    };
-    names.into_iter().map(apart).collect()
 }
 
 #[cfg(test)]

@@ -18,11 +18,12 @@ use tachograph_model::plan::imported::{ImportKind, Imported, ImportedSource};
 use tachograph_model::plan::{Api, Metric};
 use tachograph_model::run::{Arm, Configuration, ConfigurationId, Placement, RunId};
 
-use super::call::{Measured, Place};
-use super::check::Findings;
 use super::layout::Layout;
-use super::place::{self, Folder};
+use super::place::Folder;
 use super::words;
+use crate::findings::{Findings, Place};
+use crate::names;
+use crate::reported::Measured;
 use crate::snapshot::{ImportedRun, ImportedSet, plan, server};
 
 /// The name that the agent gets.
@@ -152,7 +153,7 @@ fn configuration(arm: Arm, options: Options) -> Configuration {
         _ => slug(&options),
     };
     // A tuned arm without options, beside a baseline that has some.
-    let id = if id.is_empty() { "defaults".to_owned() } else { place::fitted(id) };
+    let id = if id.is_empty() { "defaults".to_owned() } else { names::fitted(id) };
     let placement = Placement {
         agent: AGENT.to_owned(),
         spec: AGENT.to_owned(),

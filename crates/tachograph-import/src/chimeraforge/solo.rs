@@ -11,7 +11,8 @@ use tachograph_model::plan::Api;
 use tachograph_model::plan::imported::{Imported, ImportedSource};
 use tachograph_model::run::{Arm, Configuration, ConfigurationId, Placement, RunId};
 
-use super::{place, words};
+use super::words;
+use crate::names;
 use crate::snapshot::{ImportedRun, ImportedSet, of_agent, server};
 
 /// The name of an agent that is alone, and of its server.
@@ -110,7 +111,7 @@ fn solo(options: &Options) -> Configuration {
     let slug = slug(options);
     let slug = if slug.is_empty() { "default" } else { &slug };
     Configuration {
-        id: ConfigurationId(place::fitted(format!("{SOLO}_{slug}"))),
+        id: ConfigurationId(names::fitted(format!("{SOLO}_{slug}"))),
         arm: Arm::Solo,
         levels: Options::new(),
         options: options.clone(),

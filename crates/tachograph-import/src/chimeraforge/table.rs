@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reading;
-use super::call::Place;
-use super::check::{NOT_USED, mean};
 use super::derived::Verdict;
 use super::joint::Joint;
 use super::place::parents;
 use super::shape::number;
 use super::single::Session;
+use crate::findings::{NOT_USED, Place, mean};
 use crate::read::without_bom;
 use crate::snapshot::SourceFile;
 

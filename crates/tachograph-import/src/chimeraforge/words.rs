@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 
 use tachograph_model::options::{OptionValue, Options};
 
-use super::call::Place;
-use super::check::Findings;
 use super::layout::Layout;
+use crate::findings::{Findings, Place};
 
 /// Returns a layout in words.
 pub(super) fn layout(layout: Layout) -> &'static str {

@@ -9,10 +9,10 @@ use tachograph_model::plan::concurrent::Scenario;
 
 use super::{AGENTS, Joint};
 use crate::chimeraforge::call::{
-    Measured, Part, Place, Texts, bare, implementation, is_failed, is_impossible, options,
-    reported, run_reported, stage, stated, workflow,
+    Texts, bare, implementation, is_failed, is_impossible, options, reported, stage, stated,
+    workflow,
 };
-use crate::chimeraforge::check::{self, Findings};
+use crate::chimeraforge::check;
 use crate::chimeraforge::layout::Layout;
 use crate::chimeraforge::shape::{
     JointAgent, JointFile, Measures, Numbers, PythonJointFile, PythonPairAgent, PythonPairFile,
@@ -20,7 +20,9 @@ use crate::chimeraforge::shape::{
 };
 use crate::chimeraforge::single::{failed, further, means};
 use crate::chimeraforge::{Refused, place, words};
+use crate::findings::{Findings, Place};
 use crate::read::json;
+use crate::reported::{Measured, Part, run_reported};
 use crate::snapshot::{ImportError, SourceFile};
 
 /// The numbers that a file derives from its run, kept as they are stated.

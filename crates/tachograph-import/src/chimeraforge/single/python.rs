@@ -7,12 +7,14 @@ use tachograph_model::event::{CallMeans, WorkflowOutcome};
 
 use super::rust::failed;
 use super::{AGENT, ArmRuns, Session};
-use crate::chimeraforge::call::{Measured, Part, Place, options, run_reported, stated};
-use crate::chimeraforge::check::{self, Findings};
+use crate::chimeraforge::call::{options, stated};
+use crate::chimeraforge::check;
 use crate::chimeraforge::layout::Layout;
 use crate::chimeraforge::shape::{PythonArm, PythonMetrics, PythonRun, number};
 use crate::chimeraforge::{Refused, place};
+use crate::findings::{Findings, Place, mean};
 use crate::read::json;
+use crate::reported::{Measured, Part, run_reported};
 use crate::snapshot::{ImportError, SourceFile};
 
 /// Reads a file: an array of runs, each with both arms.
@@ -99,7 +101,7 @@ const TOKENS: &str = "total_tokens_generated";
 fn mean_of(runs: &[PythonRun], get: fn(&PythonRun) -> &PythonArm, name: &str) -> Option<f64> {
     let values: Option<Vec<f64>> =
         runs.iter().map(|run| number(&get(run).metrics.aggregate_metrics, name)).collect();
-    check::mean(&values?)
+    mean(&values?)
 }
 
 /// Returns when an arm began, as it is written.

@@ -8,14 +8,15 @@ use tachograph_model::event::Stage;
 
 use super::{AGENT, ArmRuns, Session};
 use crate::chimeraforge::call::{
-    Measured, Part, Place, Texts, implementation, is_failed, is_impossible, options, reported,
-    run_reported, stage, workflow,
+    Texts, implementation, is_failed, is_impossible, options, reported, stage, workflow,
 };
-use crate::chimeraforge::check::{self, Findings};
+use crate::chimeraforge::check;
 use crate::chimeraforge::layout::Layout;
 use crate::chimeraforge::shape::{Arm, Call, Measures, SingleFile, WorkflowRun};
 use crate::chimeraforge::{Refused, place};
+use crate::findings::{Findings, Place, agree};
 use crate::read::json;
+use crate::reported::{Measured, Part, run_reported};
 use crate::snapshot::{ImportError, SourceFile};
 
 /// Reads a file with both arms.
@@ -95,7 +96,7 @@ fn arm(
         None => single_calls(place, arm.individual_runs.as_deref().unwrap_or_default())?,
     };
     if let Some(stated) = arm.runs
-        && !check::agree(stated, runs.len() as f64)
+        && !agree(stated, runs.len() as f64)
     {
         let what = format!("{stated} runs are stated, and there are {}", runs.len());
         findings.add(&place.at("runs"), what, "the runs that are there are imported");
