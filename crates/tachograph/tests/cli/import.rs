@@ -71,7 +71,7 @@ fn arm(kind: &str, options: &Value, eval_ms: f64, failed: Option<usize>) -> Valu
             "eval_duration_ms": of("eval_duration_ms").iter().sum::<f64>(),
             "load_duration_ms": of("load_duration_ms").iter().sum::<f64>(),
             "prompt_eval_duration_ms": of("prompt_eval_duration_ms").iter().sum::<f64>(),
-            "total_tokens_generated": of("tokens_generated").iter().sum::<f64>() as u64,
+            "total_tokens_generated": of("tokens_generated").iter().sum::<f64>(),
         }
     })
 }
