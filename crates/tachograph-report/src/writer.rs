@@ -93,7 +93,10 @@ impl<'a> Writer<'a> {
                 },
             ),
             ("Blocks", Prose::new().text(at_most).value(blocks)),
-            ("Primary metric", text(analysis.plan.primary.metric.title())),
+            (
+                if analysis.imported.is_some() { "Metric" } else { "Primary metric" },
+                text(analysis.plan.primary.metric.title()),
+            ),
             ("Validity", Prose::new().status(analysis.validity.worst())),
             ("Plan digest", code(analysis.plan_sha256.short())),
         ]
@@ -326,6 +329,9 @@ impl<'a> Writer<'a> {
 
     /// Returns what each table must say when the prompt cache was left on.
     pub(crate) fn cache_note(&self) -> Prose {
+        if self.analysis.imported.is_some() {
+            return Prose::new();
+        }
         match self.analysis.plan.prompt_cache {
             PromptCache::On => text(" The server's prompt cache was on."),
             PromptCache::Nonce | PromptCache::Off => Prose::new(),

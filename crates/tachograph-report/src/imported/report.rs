@@ -12,8 +12,8 @@ use tachograph_stats::{Summary, Verdict};
 
 use super::ImportedAnalysis;
 use crate::analysis::{ALL_RUNS, Analysis};
-use crate::claim::{ClaimRef, Format, Number, Source};
-use crate::document::{Block, Prose, Tone, code, text};
+use crate::claim::{ClaimRef, Format, Number, Part, Source};
+use crate::document::{Align, Block, Prose, Table, Tone, code, text};
 use crate::formula::Formula;
 use crate::report::Report;
 use crate::sections::{appendix, standing, validity};
@@ -148,9 +148,35 @@ fn means(writer: &mut Writer<'_>) {
         "The source has no baseline that these could be held against; the run is the unit.",
     ));
     let metric = writer.analysis.plan.primary.metric;
-    if writer.analysis.configurations.iter().any(|each| each.metrics.contains_key(&metric)) {
-        results::primary(writer, metric);
+    let confidence = writer.confidence();
+    let mut rows = Vec::new();
+    for each in &writer.analysis.configurations {
+        let Some(mean) = writer.metric_mean(metric, each) else { continue };
+        rows.push(vec![
+            code(&each.planned.id),
+            Prose::new().part(mean, Part::N),
+            Prose::new().value(mean),
+            writer.bracket(Some(mean)),
+            results::failures(writer, each),
+        ]);
     }
+    writer.table(Table {
+        caption: Prose::new()
+            .text(metric.title())
+            .text(" in ")
+            .text(metric.unit())
+            .text(", mean over runs with ")
+            .value(confidence)
+            .text(" interval; failed calls beside it."),
+        columns: vec![
+            (text("configuration"), Align::Left),
+            (text("n"), Align::Right),
+            (text("mean"), Align::Right),
+            (text("interval"), Align::Right),
+            (text("failed calls"), Align::Right),
+        ],
+        rows,
+    });
 }
 
 fn limitations(writer: &mut Writer<'_>) {
