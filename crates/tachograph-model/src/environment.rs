@@ -21,12 +21,13 @@ pub const ENVIRONMENT_SCHEMA: &str = "tachograph-environment/1";
 pub struct Environment {
     /// [`ENVIRONMENT_SCHEMA`].
     pub schema: String,
-    /// When the study began, RFC 3339 in UTC.
+    /// When the study began, or was imported; RFC 3339 in UTC.
     pub started_at: String,
-    /// The program that measured.
+    /// The program that measured, or imported.
     pub harness: Harness,
-    /// The machine.
-    pub host: Host,
+    /// The machine; absent in an imported study, whose machine was another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
     /// GPUs, if any could be seen.
     pub gpus: Vec<Gpu>,
     /// Servers by the plan's name for them.

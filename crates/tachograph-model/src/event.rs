@@ -13,6 +13,7 @@
 
 mod line;
 mod process;
+mod reported;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use crate::plan::{Api, ConnectionMode};
 use crate::units::{DurationNs, InstantNs};
 
 pub use process::{ProcessEnd, ProcessExited, ProcessResources, ProcessSpawned};
+pub use reported::{AgentReported, CallMeans, CallReported, RunReported};
 
 /// The version of the event format.
 pub const EVENT_SCHEMA: &str = "tachograph-events/1";
@@ -96,6 +98,14 @@ pub enum Event {
     WorkerNoise(WorkerNoise),
     /// The run ended.
     RunFinished(RunFinished),
+
+    // From importers.
+    /// A call as another program reported it.
+    CallReported(CallReported),
+    /// What another program reported of an agent.
+    AgentReported(AgentReported),
+    /// What another program reported of a run.
+    RunReported(RunReported),
 }
 
 /// The worker has started and read its task.

@@ -9,6 +9,7 @@
 pub mod call;
 pub mod canonical;
 pub mod cassette;
+pub mod claimed;
 pub mod digest;
 pub mod environment;
 pub mod event;

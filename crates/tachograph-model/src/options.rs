@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub type Options = BTreeMap<String, OptionValue>;
 
 /// A value that a server option can have.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OptionValue {
     /// A switch.

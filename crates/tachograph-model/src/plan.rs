@@ -8,6 +8,7 @@
 pub mod concurrent;
 pub mod expand;
 pub mod implementations;
+pub mod imported;
 pub mod parse;
 pub mod stopping;
 
@@ -20,6 +21,7 @@ use crate::options::{OptionValue, Options};
 use crate::units::DurationNs;
 use concurrent::{Phase, Prompts, Role, Topology};
 use implementations::{BuiltIn, Cost, Implementations, Instrument, Protocol};
+use imported::Imported;
 use stopping::Stopping;
 
 /// The version of the plan format that this program writes.
@@ -110,6 +112,10 @@ pub struct Plan {
     /// What the cost model of a study of implementations assumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// Where the results come from, if another program measured them: written by
+    /// `tacho import`, and no plan to carry out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
 }
 
 /// The order of configurations inside a block.

@@ -55,7 +55,7 @@ pub enum Arm {
 }
 
 /// One agent in a run: who, where, and with which options.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Placement {
     /// Its name in the run: that of the plan's entry; from the second agent of one
@@ -81,7 +81,7 @@ impl Placement {
 }
 
 /// What a concurrent configuration is made from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Together {
     /// The plan's phase.
@@ -95,7 +95,7 @@ pub struct Together {
 }
 
 /// Which implementation executes which configuration, and where.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Implementation {
     /// The plan's agent.
@@ -111,7 +111,7 @@ pub struct Implementation {
 }
 
 /// One combination of levels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
     /// The stable slug.

@@ -54,6 +54,8 @@ pub enum JournalEntry {
     Completed(Completed),
     /// A report was published; its files may be replaced by a later one.
     Published(Published),
+    /// The study takes the place of an earlier one, whose reports are stale from then on.
+    Superseded(Superseded),
 }
 
 /// The study began.
@@ -205,6 +207,28 @@ pub struct Published {
     pub files: BTreeMap<String, Digest>,
 }
 
+/// The study takes the place of an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Superseded {
+    /// The name of the earlier study's plan.
+    pub study: String,
+    /// The digest of its `plan.lock.json`.
+    pub plan_sha256: Digest,
+    /// The digest of every sealed run's name and events, in the order of names.
+    pub evidence_sha256: Digest,
+    /// The digest of the last line of its journal at that time: a journal that has
+    /// this line is the earlier study's.
+    pub journal_head: Digest,
+    /// The Merkle root of its manifest; absent if it had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merkle_root: Option<Digest>,
+    /// The files of its reports with their digests, by kind: those that are stale.
+    pub reports: BTreeMap<String, BTreeMap<String, Digest>>,
+    /// Why, in words.
+    pub reason: String,
+}
+
 /// `manifest.json`: every file of the study but itself. Everything in it can be
 /// recomputed from the other files, so each of its bytes is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +243,21 @@ pub struct Manifest {
     pub merkle_root: Digest,
     /// Digest of each file, by path relative to the study, with `/`.
     pub files: BTreeMap<String, Digest>,
+    /// The studies that this one supersedes; absent if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<SupersededStudy>,
+}
+
+/// A study that another one supersedes, as the manifest names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupersededStudy {
+    /// The name of its plan.
+    pub study: String,
+    /// The digest of its `plan.lock.json`.
+    pub plan_sha256: Digest,
+    /// The digest of the last line of its journal when it was superseded.
+    pub journal_head: Digest,
 }
 
 /// What is known of a study before any run is read.
@@ -249,6 +288,25 @@ impl StudyHead {
             JournalEntry::RunSealed(sealed) => Some(sealed),
             _ => None,
         })
+    }
+
+    /// Returns the studies that this one supersedes, in the order in which it was said.
+    pub fn superseded(&self) -> impl Iterator<Item = &Superseded> {
+        self.journal.iter().filter_map(|line| match &line.entry {
+            JournalEntry::Superseded(superseded) => Some(superseded),
+            _ => None,
+        })
+    }
+
+    /// Returns the latest publication of each kind of report: when, and its files.
+    pub fn published(&self) -> BTreeMap<&str, (&str, &Published)> {
+        let entries = self.journal.iter().filter_map(|line| match &line.entry {
+            JournalEntry::Published(published) => {
+                Some((published.kind.as_str(), (line.at.as_str(), published)))
+            }
+            _ => None,
+        });
+        entries.collect()
     }
 
     /// Returns the looks of the plan's stopping rule, each with the number of its

@@ -31,6 +31,7 @@ use crate::depth::exploratory::{self, Exploratory};
 use crate::depth::{self, Depth, Inputs};
 use crate::facts::{CallFacts, Degeneracy, RunFacts};
 use crate::implementations::{self, Implementations, Material};
+use crate::imported::{self, ImportedAnalysis};
 use crate::validity::{self, Status, Validity};
 use comparison::Compared;
 use configuration::ConfigurationAnalysis;
@@ -91,6 +92,10 @@ pub struct Analysis {
     pub(crate) concurrency: Option<Concurrency>,
     /// What implementations of one agent are against each other, if the plan has any.
     pub(crate) contest: Option<Implementations>,
+    /// What another program's results are, if the study was imported.
+    pub(crate) imported: Option<ImportedAnalysis>,
+    /// Whether any call says how long its model took to load.
+    pub(crate) knows_loads: bool,
     pub(crate) validity: Validity,
     pub(crate) deviations: Vec<Deviation>,
 }
@@ -163,6 +168,8 @@ pub(crate) enum Kind {
     MultiAgent,
     /// Several implementations of one agent.
     CrossLanguage,
+    /// Results of another program.
+    Imported,
 }
 
 impl Kind {
@@ -172,6 +179,7 @@ impl Kind {
             Self::SingleAgent => "single-agent",
             Self::MultiAgent => "multi-agent",
             Self::CrossLanguage => "cross-language",
+            Self::Imported => "imported",
         }
     }
 
@@ -181,6 +189,7 @@ impl Kind {
             Self::SingleAgent => "Tachograph · single-agent report",
             Self::MultiAgent => "Tachograph · multi-agent report",
             Self::CrossLanguage => "Tachograph · cross-language report",
+            Self::Imported => "Tachograph · imported results",
         }
     }
 }
@@ -227,7 +236,8 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
     let trend = depth.series.trend.as_ref().ok().copied();
     validity.add_trend(trend.as_ref(), plan);
     let created = head.created();
-    let sets = sets(plan, &runs, &planned);
+    let mut sets = sets(plan, &runs, &planned);
+    sets.extend(imported::sets(&facts));
     let concurrency = Concurrency::of(plan, &planned, &facts, &runs, &rule);
     let material = Material { plan, planned: &planned, facts: &facts, rows: &runs, rule: &rule };
     let contest = Implementations::of(&material, concurrency.as_ref());
@@ -239,7 +249,7 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         harness_version: created.map(|created| created.harness_version.clone()),
         plan_text_sha256: created.map(|created| created.plan_sha256),
         rule,
-        n_planned: planned.len() * plan.blocks as usize,
+        n_planned: expand::n_runs(plan),
         set_status: set_status(&sets, &runs, &validity),
         sets,
         success: success(&configurations, &runs, plan.primary.metric, &rule),
@@ -263,6 +273,8 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         timeline: Timeline::of(&facts),
         concurrency,
         contest,
+        imported: ImportedAnalysis::of(plan, &planned, &facts, &runs, &rule),
+        knows_loads: facts.iter().any(|run| run.calls().any(|call| call.load_ms().is_some())),
         deviations: deviation::list(head, &facts, stopping.as_ref()),
         trend,
         // Theory for a number of blocks that was fixed beforehand.
@@ -293,7 +305,9 @@ fn implementations(facts: &[&RunFacts]) -> BTreeMap<String, BTreeSet<String>> {
 impl Analysis {
     /// Returns which kind of report the study has.
     pub(crate) fn kind(&self) -> Kind {
-        if self.plan.implementations.is_some() {
+        if self.plan.imported.is_some() {
+            Kind::Imported
+        } else if self.plan.implementations.is_some() {
             Kind::CrossLanguage
         } else if self.plan.is_concurrent() {
             Kind::MultiAgent

@@ -74,6 +74,8 @@ pub(crate) enum Source {
     Runs(String),
     /// One line of the events of one run.
     Line(RunId, u64),
+    /// A file of `reports/validation/against/`, and the claim in it that is meant.
+    Against(String, Option<String>),
 }
 
 /// Which of a claim's numbers is printed.

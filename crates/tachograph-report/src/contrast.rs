@@ -12,14 +12,19 @@ mod document;
 mod extract;
 mod judge;
 mod junit;
+mod within;
 pub(crate) mod words;
 
 pub use comparability::{Aspect, Comparability, Remark, Unlike, Untold};
+pub(crate) use document::COMPARISON_SCHEMA;
 pub use document::{Form, Gating};
+pub(crate) use extract::evidence_digest;
 pub use extract::{
     AgentIdentity, Asked, BASELINE_SCHEMA, BaselineError, Cell, Extract, ServerFacts, ServerWord,
     Setting, StudyIdentity,
 };
+
+pub(crate) use within::{Within, within};
 
 use std::collections::BTreeSet;
 
@@ -297,7 +302,10 @@ pub fn contrast(
 /// Metric and rule, and what the command line replaced.
 type Settled = (Metric, DecisionRule, Vec<(&'static str, String)>);
 
-fn settle(plan: &tachograph_model::plan::Primary, terms: &Terms) -> Result<Settled, ContrastError> {
+pub(crate) fn settle(
+    plan: &tachograph_model::plan::Primary,
+    terms: &Terms,
+) -> Result<Settled, ContrastError> {
     let metric = terms.metric.unwrap_or(plan.metric);
     let margin = terms.margin.unwrap_or(plan.margin_percent / 100.0);
     let alpha = terms.alpha.unwrap_or(plan.alpha);
@@ -452,6 +460,18 @@ impl Contrast {
             .iter()
             .filter_map(|row| row.outcome.ok())
             .filter(|judged| judged.verdict == Verdict::Inconclusive)
+    }
+}
+
+impl Refusal {
+    /// Returns why there is no verdict, in a few words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Invalid => "none: invalid evidence",
+            Self::TooFew => "none: too few runs",
+            Self::NotPositive => "none: a ratio needs values above zero",
+            Self::OutOfRange => "none: no bound",
+        }
     }
 }
 

@@ -17,7 +17,10 @@ use std::collections::BTreeMap;
 
 use tachograph_model::digest::Digest;
 use tachograph_model::environment::{Conditions, ServerIdentity};
-use tachograph_model::event::{ProcessEnd, ProcessResources, RunOutcome, Stage, WorkflowOutcome};
+use tachograph_model::event::{
+    AgentReported, CallMeans, ProcessEnd, ProcessResources, RunOutcome, RunReported, Stage,
+    WorkflowOutcome,
+};
 use tachograph_model::plan::Metric;
 use tachograph_model::run::RunId;
 use tachograph_model::units::{DurationNs, InstantNs};
@@ -57,6 +60,8 @@ pub struct RunFacts {
     pub n_noise_lines: u64,
     /// Remarks of the harness on the run's end, by name.
     pub remarks: BTreeMap<String, String>,
+    /// What another program reported of it, in an imported study.
+    pub reported: Option<Box<RunReported>>,
 }
 
 /// What one agent of a run did.
@@ -100,6 +105,8 @@ pub struct AgentFacts {
     pub files: BTreeMap<String, (u64, Digest)>,
     /// Files that it did not use: path to reason.
     pub skipped: BTreeMap<String, String>,
+    /// What another program reported of it, in an imported study.
+    pub reported: Option<Box<AgentReported>>,
 }
 
 /// What was done to a server before the run.
@@ -155,6 +162,9 @@ impl AgentFacts {
     /// Returns the wall time of the agent: from its first stage after the warm-up to
     /// its end.
     pub fn wall(&self) -> Option<DurationNs> {
+        if let Some(reported) = &self.reported {
+            return reported.wall_ns;
+        }
         self.done?.since(self.began?)
     }
 
@@ -163,8 +173,16 @@ impl AgentFacts {
         self.calls.iter().filter(|call| !call.is_warmup())
     }
 
+    /// Returns the means over calls that another program reported in their place.
+    pub fn means(&self) -> Option<CallMeans> {
+        self.reported.as_ref()?.means
+    }
+
     /// Returns the output tokens of its calls that count.
     pub fn output_tokens(&self) -> u64 {
+        if let Some(tokens) = self.means().and_then(|means| means.output_tokens) {
+            return tokens;
+        }
         self.counted_calls().map(|call| call.output_tokens).sum()
     }
 }
@@ -180,13 +198,17 @@ impl RunFacts {
     pub fn is_measured(&self) -> bool {
         self.outcome == RunOutcome::Completed
             && self.agents.iter().all(|agent| agent.n_unfinished_calls == 0)
-            && self.calls().next().is_some()
+            && (self.calls().next().is_some() || self.means().next().is_some())
             && self.calls().all(CallFacts::is_completed)
     }
 
     /// Returns the wall time of the run: from the first stage after the warm-up
     /// (the earliest, over agents) to the last agent's end.
     pub fn wall(&self) -> Option<DurationNs> {
+        if let Some(reported) = &self.reported {
+            let alone = self.agents.first().filter(|_| self.agents.len() == 1);
+            return reported.wall_ns.or_else(|| alone?.wall());
+        }
         let began = self.agents.iter().filter_map(|agent| agent.began).min()?;
         let done: Option<Vec<InstantNs>> = self.agents.iter().map(|agent| agent.done).collect();
         done?.into_iter().max()?.since(began)
@@ -205,9 +227,26 @@ impl RunFacts {
         self.agents.iter().find(|agent| agent.name == name)
     }
 
+    /// Returns the means over calls that another program reported in their place.
+    pub fn means(&self) -> impl Iterator<Item = CallMeans> {
+        self.agents.iter().filter_map(AgentFacts::means)
+    }
+
     /// Returns the output tokens of all calls that count.
     pub fn output_tokens(&self) -> u64 {
-        self.calls().map(|call| call.output_tokens).sum()
+        self.agents.iter().map(AgentFacts::output_tokens).sum()
+    }
+
+    /// Returns the mean decode rate over calls of which only means were reported, in
+    /// tokens/s; each agent's mean counts as often as it has calls.
+    fn mean_of_means(&self) -> Option<f64> {
+        let rates =
+            || self.means().map(|means| Some((means.n_calls as f64, means.server_decode_rate?)));
+        let known: Option<Vec<(f64, f64)>> = rates().collect();
+        let known = known?;
+        let n_calls: f64 = known.iter().map(|(n, _)| n).sum();
+        let sum: f64 = known.iter().map(|(n, rate)| n * rate).sum();
+        (n_calls > 0.0).then(|| sum / n_calls)
     }
 
     /// Returns the run's value of `metric`, in the metric's unit.
@@ -226,9 +265,10 @@ impl RunFacts {
         match metric {
             Metric::OutputThroughput => {
                 let wall = self.wall()?.as_seconds();
-                (wall > 0.0).then(|| self.output_tokens() as f64 / wall)
+                (wall > 0.0 && self.output_tokens() > 0).then(|| self.output_tokens() as f64 / wall)
             }
             Metric::RunWall => self.wall().map(DurationNs::as_seconds),
+            Metric::ServerDecodeRate if self.calls().next().is_none() => self.mean_of_means(),
             Metric::E2e
             | Metric::TtftWarm
             | Metric::TtftCold

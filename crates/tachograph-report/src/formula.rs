@@ -7,11 +7,15 @@
 
 mod glossary;
 mod implementations;
+mod imported;
 mod together;
+mod validation;
 
 use glossary::GLOSSARY;
 use implementations::IMPLEMENTATIONS;
+use imported::IMPORTED;
 use together::TOGETHER;
+use validation::VALIDATION;
 
 /// How a number was derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,12 +145,39 @@ pub(crate) enum Formula {
     CapacityMemory,
     CapacityPerGb,
     CapacityRatio,
+    EveryCall,
+    CompletedCalls,
+    MixedTtft,
+    StatedMeans,
+    MeanOfSessions,
+    SampleSd,
+    SampleCv,
+    MedianOf,
+    SmallestOf,
+    LargestOf,
+    BalanceOfRuns,
+    ReportedMean,
+    LegacyFlagShare,
+    SpeedupElsewhere,
+    EfficiencyElsewhere,
+    SlowdownElsewhere,
+    SlowedDown,
+    SdWithinLevels,
+    LevelsApart,
+    Claimed,
+    Earlier,
+    RelationBound,
+    ChanceMatches,
+    ChangeSince,
+    PointsSince,
+    WithinStudy,
+    BetweenStudies,
 }
 
 impl Formula {
     /// Returns every formula, in the order of the glossary.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS).map(|(formula, _, _)| *formula)
+        entries().map(|(formula, _, _)| *formula)
     }
 
     /// Returns the name used in `claims.json`.
@@ -160,9 +191,14 @@ impl Formula {
     }
 
     fn entry(self) -> &'static (Self, &'static str, &'static str) {
-        let mut all = GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS);
-        all.find(|(own, _, _)| *own == self).expect("a test holds them complete")
+        entries().find(|(own, _, _)| *own == self).expect("a test holds them complete")
     }
+}
+
+/// Returns every formula with its name and its words.
+fn entries() -> impl Iterator<Item = &'static (Formula, &'static str, &'static str)> {
+    let more = IMPORTED.iter().chain(&VALIDATION);
+    GLOSSARY.iter().chain(&TOGETHER).chain(&IMPLEMENTATIONS).chain(more)
 }
 
 #[cfg(test)]
@@ -172,11 +208,11 @@ mod tests {
 
     #[test]
     fn the_glossary_is_complete_and_its_names_differ() {
-        let last = Formula::CapacityRatio as usize;
+        let last = Formula::BetweenStudies as usize;
         let formulas: BTreeSet<Formula> = Formula::all().collect();
         assert_eq!(formulas.len(), last + 1, "every variant has an entry");
         let names: BTreeSet<&str> = Formula::all().map(Formula::name).collect();
-        assert_eq!(names.len(), GLOSSARY.len() + TOGETHER.len() + IMPLEMENTATIONS.len());
+        assert_eq!(names.len(), entries().count());
         for formula in Formula::all() {
             assert!(!formula.text().contains(|c: char| c.is_ascii_digit()), "{formula:?}");
         }

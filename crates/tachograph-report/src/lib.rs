@@ -11,6 +11,7 @@
 //! `tachograph_stats` does not define. Equal inputs give equal bytes.
 
 mod analysis;
+mod citation;
 mod claim;
 mod concurrency;
 mod contrast;
@@ -22,6 +23,7 @@ mod facts;
 mod figure;
 mod formula;
 mod implementations;
+mod imported;
 mod multi_agent;
 mod page;
 mod pilot;
@@ -35,12 +37,14 @@ mod summary;
 mod svg;
 mod tables;
 mod template;
+mod validation;
 mod validity;
 mod verify;
 mod writer;
 
 pub use analysis::stopping::{PlannedLook, PrimaryValues, SequentialRule};
 pub use analysis::{Analysis, Headline, analyse};
+pub use citation::{Cited, Citing, CitingKind, cited, evidence_of};
 pub use contrast::{
     AgentIdentity, Asked, Aspect, BASELINE_SCHEMA, BaselineError, Cell, Comparability, Contrast,
     ContrastError, Design, Extract, Form, Gate, Gating, Remark, ServerFacts, ServerWord, Setting,
@@ -57,7 +61,8 @@ pub use ro_crate::{
     ro_crate, ro_crate_stated,
 };
 pub use tables::{Parts, tables};
-pub use template::{CheckedDocument, Filled, TemplateError, check_document, fill};
+pub use template::{CheckedDocument, Filled, Quoted, TemplateError, check_document, fill};
+pub use validation::{Against, AgainstFiles, OwnStudy, VALIDATION, ValidationError, validate};
 pub use validity::Status;
 pub use verify::{
     Difference, DifferenceKind, LookFault, NOT_CHECKED, Verification, check_looks, compare, verify,

@@ -14,7 +14,7 @@ use crate::analysis::Analysis;
 use crate::claim::{ClaimRef, Part};
 use crate::document::{Block, Inline, Tone};
 use crate::report::Report;
-use crate::{cross_language, multi_agent, single_agent, summary};
+use crate::{cross_language, imported, multi_agent, single_agent, summary};
 
 /// A number that stands in a rendered text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub struct Rendered {
     pub figures: BTreeMap<String, String>,
     /// A page per configuration, by its slug.
     pub summaries: BTreeMap<String, String>,
+    /// What the report was made from beside the study's evidence, by path relative to
+    /// the study: published with it and read again by whoever checks it.
+    pub(crate) inputs: BTreeMap<String, Vec<u8>>,
     pub(crate) kind: &'static str,
     pub(crate) report: Report,
     pub(crate) markdown: Mapped,
@@ -71,19 +74,29 @@ pub struct Stated {
 
 /// Renders the report of a study, of the kind that its plan asks for.
 pub fn render(analysis: &Analysis) -> Rendered {
-    let report = match (&analysis.contest, &analysis.concurrency) {
-        (Some(contest), _) => cross_language::write(analysis, contest),
-        (None, Some(concurrency)) => multi_agent::write(analysis, concurrency),
-        (None, None) => single_agent::write(analysis),
+    let report = match (&analysis.imported, &analysis.contest, &analysis.concurrency) {
+        (Some(imported), ..) => imported::write(analysis, imported),
+        (None, Some(contest), _) => cross_language::write(analysis, contest),
+        (None, None, Some(concurrency)) => multi_agent::write(analysis, concurrency),
+        (None, None, None) => single_agent::write(analysis),
     };
-    let markdown = markdown::render(&report);
-    let html = html::render(&report);
     let mut summary_maps = BTreeMap::new();
     for (at, configuration) in analysis.configurations.iter().enumerate() {
         let page = summary::write(analysis, at);
         let mapped = markdown::render(&page);
         summary_maps.insert(configuration.planned.id.to_string(), (page, mapped));
     }
+    rendered(report, summary_maps, BTreeMap::new())
+}
+
+/// Renders a report with its pages.
+pub(crate) fn rendered(
+    report: Report,
+    summary_maps: BTreeMap<String, (Report, Mapped)>,
+    inputs: BTreeMap<String, Vec<u8>>,
+) -> Rendered {
+    let markdown = markdown::render(&report);
+    let html = html::render(&report);
     Rendered {
         report_md: markdown.text.clone(),
         report_html: html.text.clone(),
@@ -101,6 +114,7 @@ pub fn render(analysis: &Analysis) -> Rendered {
             .iter()
             .map(|(name, (_, mapped))| (name.clone(), mapped.text.clone()))
             .collect(),
+        inputs,
         kind: report.kind,
         report,
         markdown,
@@ -161,7 +175,9 @@ impl Rendered {
 
     /// Returns every file to publish, by path relative to the study.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        self.texts().into_iter().map(|(path, text)| (path, text.as_bytes().to_vec())).collect()
+        let texts = self.texts().into_iter();
+        let texts = texts.map(|(path, text)| (path, text.as_bytes().to_vec()));
+        texts.chain(self.inputs.clone()).collect()
     }
 
     pub(crate) fn texts(&self) -> BTreeMap<String, &str> {

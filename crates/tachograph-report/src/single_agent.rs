@@ -7,14 +7,14 @@
 
 mod companions;
 mod effects;
-mod latency;
+pub(crate) mod latency;
 mod length;
 mod methodology;
 mod outcome;
 mod planned;
 mod power;
 mod quality;
-mod results;
+pub(crate) mod results;
 mod selection;
 mod stopping;
 mod variation;

@@ -93,7 +93,7 @@ fn calls_table<'a>(rows: &[Row<'a>]) -> Table<'a> {
         ("cold", bool(rows, |(.., call)| call.cold)),
         ("planned_ns", integer(rows, |(.., call)| call.planned().map(|planned| planned.0))),
         ("sent_ns", integer(rows, |(.., call)| call.sent().map(|sent| sent.0))),
-        ("end_ns", integer(rows, |(.., call)| Some(call.end.0))),
+        ("end_ns", integer(rows, |(.., call)| call.end().map(|end| end.0))),
         ("connect_ms", float(rows, |(.., call)| call.connect_ms())),
         ("ttft_ms", float(rows, |(.., call)| call.ttft_ms())),
         ("e2e_ms", float(rows, |(.., call)| call.e2e_ms())),

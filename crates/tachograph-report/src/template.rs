@@ -11,6 +11,7 @@
 //! {{output_throughput/baseline_default/mean | interval}}, n = {{… | n}}.
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -19,11 +20,14 @@ use tachograph_model::digest::Digest;
 use tachograph_model::plan::parse;
 
 use crate::claim::{Claim, Format, Part};
+use crate::contrast::evidence_digest;
 use crate::render::Rendered;
 use crate::render::claims::{CLAIMS_SCHEMA, claim as claim_json};
 
 /// What begins a placeholder.
 const OPEN: &str = "{{";
+/// What a sidecar calls itself, beside the kinds of report.
+pub(crate) const DOCUMENT: &str = "document";
 /// What ends one.
 const CLOSE: &str = "}}";
 
@@ -50,10 +54,21 @@ pub struct TemplateError {
     pub help: Option<String>,
 }
 
+/// A study whose claims a text may quote.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a> {
+    /// Its name in placeholders, where a text quotes several studies: `NAME:ID`.
+    pub name: &'a str,
+    /// Its report.
+    pub rendered: &'a Rendered,
+}
+
 /// A number that was filled in.
 struct Printed<'a> {
     start: usize,
     end: usize,
+    /// The claim's name as the text refers to it.
+    id: String,
     claim: &'a Claim,
     part: Part,
     decimals: Option<u8>,
@@ -66,10 +81,10 @@ struct Wanted {
     decimals: Option<u8>,
 }
 
-/// Fills a template with the claims of a report. `name` is what the text will be
-/// called.
+/// Fills a template with the claims of one study or several. `name` is what the text
+/// will be called.
 ///
-/// A placeholder is `{{ID}}`, or `{{ID | WORDS}}` with `low`, `high`, `n` or
+/// A placeholder is `{{ID}}`, of several studies `{{NAME:ID}}`, or `{{ID | WORDS}}` with `low`, `high`, `n` or
 /// `interval` for another part of the claim and `.3` for so many decimals. `\{{` is
 /// no placeholder.
 ///
@@ -77,7 +92,7 @@ struct Wanted {
 ///
 /// [`TemplateError`] for the first placeholder that has no end, names no claim of
 /// the study, or asks for what its claim lacks.
-pub fn fill(template: &str, name: &str, rendered: &Rendered) -> Result<Filled, TemplateError> {
+pub fn fill(template: &str, name: &str, studies: &[Quoted<'_>]) -> Result<Filled, TemplateError> {
     let mut text = String::with_capacity(template.len());
     let mut printed = Vec::new();
     let mut at = 0;
@@ -100,9 +115,11 @@ pub fn fill(template: &str, name: &str, rendered: &Rendered) -> Result<Filled, T
             |what: String, help: Option<String>| TemplateError { what, span: span.clone(), help };
         let wanted =
             wanted(&template[inner..inner + length]).map_err(|what| refused(what, None))?;
-        let claim = find(rendered, &wanted.id).ok_or_else(|| {
-            let what = format!("the study has no claim `{}`", wanted.id);
-            refused(what, Some(nearest(rendered, &wanted.id)))
+        let (study, id) = study_of(studies, &wanted.id)
+            .map_err(|help| refused(format!("`{}` names no study", wanted.id), Some(help)))?;
+        let claim = find(study, id).ok_or_else(|| {
+            let what = format!("the study has no claim `{id}`");
+            refused(what, Some(nearest(study, id)))
         })?;
         if wanted.parts.iter().any(|&part| claim.number(part).is_none()) {
             let what = format!("the claim `{}` has no {}", wanted.id, words(&wanted.parts));
@@ -112,7 +129,7 @@ pub fn fill(template: &str, name: &str, rendered: &Rendered) -> Result<Filled, T
         at = span.end;
     }
     text.push_str(&template[at..]);
-    let claims_json = sidecar(&text, name, &printed, rendered);
+    let claims_json = sidecar(&text, name, &printed, studies);
     Ok(Filled { text, claims_json, n_printed: printed.len() })
 }
 
@@ -144,6 +161,27 @@ fn words(parts: &[Part]) -> &'static str {
         [Part::N] => "n",
         _ => "interval",
     }
+}
+
+/// Returns the study that a claim's name refers to, and the name in it.
+///
+/// # Errors
+///
+/// Which names there are, where several studies are quoted and none of them is named.
+fn study_of<'a, 'b>(
+    studies: &[Quoted<'a>],
+    id: &'b str,
+) -> Result<(&'a Rendered, &'b str), String> {
+    if let Some((name, rest)) = id.split_once(':')
+        && let Some(study) = studies.iter().find(|study| study.name == name)
+    {
+        return Ok((study.rendered, rest));
+    }
+    if let [study] = studies {
+        return Ok((study.rendered, id));
+    }
+    let names: Vec<String> = studies.iter().map(|study| format!("`{}:`", study.name)).collect();
+    Err(format!("begin it with the name of a study: {}", names.join(", ")))
 }
 
 fn find<'a>(rendered: &'a Rendered, id: &str) -> Option<&'a Claim> {
@@ -179,7 +217,8 @@ fn write<'a>(text: &mut String, printed: &mut Vec<Printed<'a>>, claim: &'a Claim
         }
         let start = text.len();
         text.push_str(&shown(claim, part, wanted.decimals));
-        printed.push(Printed { start, end: text.len(), claim, part, decimals: wanted.decimals });
+        let (id, decimals) = (wanted.id.clone(), wanted.decimals);
+        printed.push(Printed { start, end: text.len(), id, claim, part, decimals });
     }
     if is_interval {
         text.push(']');
@@ -202,15 +241,13 @@ fn shown(claim: &Claim, part: Part, decimals: Option<u8>) -> String {
 
 /// Returns the sidecar of a filled text: the format of a report's `claims.json`, with
 /// the claims that the text prints.
-fn sidecar(text: &str, name: &str, printed: &[Printed<'_>], rendered: &Rendered) -> String {
-    let mut used: Vec<&Claim> = printed.iter().map(|it| it.claim).collect();
-    used.sort_by(|one, other| one.id.cmp(&other.id));
-    used.dedup_by(|one, other| one.id == other.id);
+fn sidecar(text: &str, name: &str, printed: &[Printed<'_>], studies: &[Quoted<'_>]) -> String {
+    let used: BTreeMap<&str, &Claim> = printed.iter().map(|it| (&*it.id, it.claim)).collect();
     let entries: Vec<serde_json::Value> = printed
         .iter()
         .map(|it| {
             let mut entry = json!({
-                "start": it.start, "end": it.end, "claim": it.claim.id,
+                "start": it.start, "end": it.end, "claim": it.id,
                 "part": it.part.name(), "text": &text[it.start..it.end],
             });
             if let Some(decimals) = it.decimals {
@@ -219,15 +256,31 @@ fn sidecar(text: &str, name: &str, printed: &[Printed<'_>], rendered: &Rendered)
             entry
         })
         .collect();
-    let claims: Vec<serde_json::Value> = used.into_iter().map(claim_json).collect();
-    let mut out = String::from("{\n");
-    for (name, value) in [
+    let named =
+        |(id, claim): (&str, &Claim)| claim_json(&Claim { id: id.to_owned(), ..claim.clone() });
+    let claims: Vec<serde_json::Value> = used.into_iter().map(named).collect();
+    let mut head = vec![
         ("schema", json!(CLAIMS_SCHEMA)),
-        ("kind", json!("document")),
+        ("kind", json!(DOCUMENT)),
         ("report", json!(name)),
         ("report_sha256", json!(Digest::of(text.as_bytes()))),
-        ("plan_sha256", json!(rendered.report.plan_sha256)),
-    ] {
+    ];
+    let digests = |study: &Quoted<'_>| {
+        let report = &study.rendered.report;
+        (report.plan_sha256, evidence_digest(report.runs.iter().cloned()))
+    };
+    if let [study] = studies {
+        let (plan, evidence) = digests(study);
+        head.extend([("plan_sha256", json!(plan)), ("evidence_sha256", json!(evidence))]);
+    } else {
+        let each = studies.iter().map(|study| {
+            let (plan, evidence) = digests(study);
+            (study.name, json!({"plan_sha256": plan, "evidence_sha256": evidence}))
+        });
+        head.push(("studies", json!(each.collect::<BTreeMap<_, _>>())));
+    }
+    let mut out = String::from("{\n");
+    for (name, value) in head {
         writeln!(out, "{}: {value},", json!(name)).expect("a string takes all text");
     }
     for (name, values, end) in [("claims", claims, ","), ("printed", entries, "")] {
@@ -244,8 +297,16 @@ fn sidecar(text: &str, name: &str, printed: &[Printed<'_>], rendered: &Rendered)
 struct Sidecar {
     schema: String,
     report_sha256: Digest,
-    plan_sha256: Digest,
+    plan_sha256: Option<Digest>,
+    #[serde(default)]
+    studies: BTreeMap<String, Study>,
     printed: Vec<Entry>,
+}
+
+/// A study of a text that quotes several.
+#[derive(Debug, Deserialize)]
+struct Study {
+    plan_sha256: Digest,
 }
 
 #[derive(Debug, Deserialize)]
@@ -267,8 +328,8 @@ pub struct CheckedDocument {
     pub n_printed: usize,
 }
 
-/// Checks a text and its sidecar against the study: every number that is bound is what
-/// the study's claim prints now, and nothing else of the text changed since.
+/// Checks a text and its sidecar against its studies: every number that is bound is what
+/// its claim prints now, and nothing else of the text changed since.
 ///
 /// # Errors
 ///
@@ -276,7 +337,7 @@ pub struct CheckedDocument {
 pub fn check_document(
     text: &str,
     sidecar: &[u8],
-    rendered: &Rendered,
+    studies: &[Quoted<'_>],
 ) -> Result<CheckedDocument, String> {
     let sidecar: Sidecar = serde_json::from_slice(sidecar).map_err(|error| error.to_string())?;
     if sidecar.schema != CLAIMS_SCHEMA {
@@ -285,14 +346,27 @@ pub fn check_document(
     let mut checked =
         CheckedDocument { n_printed: sidecar.printed.len(), ..CheckedDocument::default() };
     let line = |at: usize| text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-    if sidecar.plan_sha256 != rendered.report.plan_sha256 {
-        checked.wrong.push((1, "it was rendered from a study with another plan".to_owned()));
+    let quoted = |name: &String, plan: &Digest| {
+        let own = studies.iter().filter(|study| name.is_empty() || study.name == *name);
+        own.map(|study| study.rendered.report.plan_sha256).any(|found| found == *plan)
+    };
+    let alone = sidecar.plan_sha256.map(|plan| (String::new(), plan));
+    let several = sidecar.studies.into_iter().map(|(name, study)| (name, study.plan_sha256));
+    for (name, plan) in several.chain(alone) {
+        if !quoted(&name, &plan) {
+            let which = if name.is_empty() { name } else { format!(" called {name}") };
+            checked
+                .wrong
+                .push((1, format!("it was rendered from a study{which} with another plan")));
+        }
     }
     for entry in &sidecar.printed {
         let parts = [Part::Value, Part::Low, Part::High, Part::N];
         let part = parts.into_iter().find(|part| part.name() == entry.part);
-        let expected =
-            part.and_then(|part| Some(shown(find(rendered, &entry.claim)?, part, entry.decimals)));
+        let expected = part.and_then(|part| {
+            let (study, id) = study_of(studies, &entry.claim).ok()?;
+            Some(shown(find(study, id)?, part, entry.decimals))
+        });
         let found = text.get(entry.start..entry.end);
         let what = match (&expected, found) {
             (None, _) => {

@@ -76,10 +76,12 @@ pub(crate) enum Check {
     OwnFigures,
     ProcessLife,
     WorkerOutput,
+    Imported,
 }
 
 impl Check {
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
+        Self::Imported,
         Self::PlanDigest,
         Self::Harness,
         Self::ServerIdentity,
@@ -115,6 +117,7 @@ impl Check {
             Self::LevelsIgnored => !plan.is_concurrent(),
             Self::Parity => plan.implementations.is_some(),
             Self::OwnFigures => plan.instrument == Instrument::Tap,
+            Self::Imported => plan.imported.is_some(),
             _ => true,
         }
     }
@@ -146,6 +149,7 @@ impl Check {
             Self::Parity => "implementations did the same",
             Self::OwnFigures => "agents' own figures agree with the instrument's",
             Self::ProcessLife => "what agents tell of lies within their processes' lives",
+            Self::Imported => "measured by Tachograph, in an order that was shuffled",
             Self::WorkerOutput => "agents wrote events only, each call's in order",
         }
     }

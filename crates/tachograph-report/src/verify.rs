@@ -79,6 +79,15 @@ pub enum DifferenceKind {
 }
 
 impl Verification {
+    /// Adds what was found of another report of the study.
+    pub fn add(&mut self, other: Self) {
+        self.n_files += other.n_files;
+        self.n_claims += other.n_claims;
+        self.n_printed += other.n_printed;
+        self.differences.extend(other.differences);
+        self.skipped.extend(other.skipped);
+    }
+
     /// Returns whether everything that was compared follows from the evidence.
     pub fn is_clean(&self) -> bool {
         self.differences.is_empty()
@@ -160,7 +169,9 @@ pub fn compare(rendered: &Rendered, published: &BTreeMap<String, Vec<u8>>) -> Ve
         };
         verification.differences.extend(differences);
     }
-    for path in published.keys().filter(|path| !expected.contains_key(*path)) {
+    let is_known =
+        |path: &String| expected.contains_key(path) || rendered.inputs.contains_key(path);
+    for path in published.keys().filter(|path| !is_known(path)) {
         let derivable = path.starts_with(&folder) && !path.to_ascii_lowercase().ends_with(".pdf");
         if derivable || path.ends_with("/summary.md") {
             verification.differences.push(Difference::of_file(path, DifferenceKind::Unexpected));

@@ -65,6 +65,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Returns when the study was measured, or imported.
+    pub(crate) fn when(&self) -> (&'static str, Prose) {
+        let word = if self.analysis.plan.imported.is_some() { "Imported" } else { "Measured" };
+        (word, Prose::new().quote(&self.analysis.environment.started_at))
+    }
+
     fn masthead(&mut self) -> Vec<(&'static str, Prose)> {
         let analysis = self.analysis;
         let (_, sealed) = analysis.n_runs();
@@ -77,10 +83,20 @@ impl<'a> Writer<'a> {
         let planned = self.count("study/runs_planned", planned, Source::Plan);
         let blocks = self.stated_count("plan/blocks", u64::from(analysis.plan.blocks));
         vec![
-            ("Measured", Prose::new().quote(&analysis.environment.started_at)),
-            ("Runs", Prose::new().value(sealed).text(of).value(planned).text(" planned")),
+            self.when(),
+            (
+                "Runs",
+                if analysis.imported.is_some() {
+                    Prose::new().value(sealed)
+                } else {
+                    Prose::new().value(sealed).text(of).value(planned).text(" planned")
+                },
+            ),
             ("Blocks", Prose::new().text(at_most).value(blocks)),
-            ("Primary metric", text(analysis.plan.primary.metric.title())),
+            (
+                if analysis.imported.is_some() { "Metric" } else { "Primary metric" },
+                text(analysis.plan.primary.metric.title()),
+            ),
             ("Validity", Prose::new().status(analysis.validity.worst())),
             ("Plan digest", code(analysis.plan_sha256.short())),
         ]
@@ -136,6 +152,11 @@ impl<'a> Writer<'a> {
     /// Returns the claims made so far.
     pub(crate) fn claims(&self) -> &[Claim] {
         self.ledger.claims()
+    }
+
+    /// Takes over a claim that was made elsewhere.
+    pub(crate) fn adopt(&mut self, claim: Claim) -> ClaimRef {
+        self.ledger.add(claim)
     }
 
     /// Makes a claim whose validity is that of its source.
@@ -308,6 +329,9 @@ impl<'a> Writer<'a> {
 
     /// Returns what each table must say when the prompt cache was left on.
     pub(crate) fn cache_note(&self) -> Prose {
+        if self.analysis.imported.is_some() {
+            return Prose::new();
+        }
         match self.analysis.plan.prompt_cache {
             PromptCache::On => text(" The server's prompt cache was on."),
             PromptCache::Nonce | PromptCache::Off => Prose::new(),
@@ -335,7 +359,9 @@ impl<'a> Writer<'a> {
 
     fn validity_of(&self, source: &Source) -> Status {
         match source {
-            Source::Plan | Source::Environment | Source::Journal => Status::Valid,
+            Source::Plan | Source::Environment | Source::Journal | Source::Against(..) => {
+                Status::Valid
+            }
             Source::Runs(set) => {
                 self.analysis.set_status.get(set).copied().unwrap_or(Status::Valid)
             }

@@ -300,9 +300,9 @@ const CHANGES: [Change; 20] = [
     (Aspect::WarmupCalls, |it| it.setting.warmup_calls = 2),
     (Aspect::ColdThreshold, |it| it.setting.cold_load_threshold_ms = 5),
     (Aspect::Agents, |it| it.agents.get_mut("analyst").unwrap().is_native = false),
-    (Aspect::Cpu, |it| it.host.cpu_model = Some("Other CPU".to_owned())),
-    (Aspect::CpuCount, |it| it.host.n_cpus = 64),
-    (Aspect::ReceiveStamps, |it| it.host.kernel_stamps = false),
+    (Aspect::Cpu, |it| it.host.as_mut().unwrap().cpu_model = Some("Other CPU".to_owned())),
+    (Aspect::CpuCount, |it| it.host.as_mut().unwrap().n_cpus = 64),
+    (Aspect::ReceiveStamps, |it| it.host.as_mut().unwrap().kernel_stamps = false),
 ];
 
 fn said(it: &mut Extract, word: ServerWord) {
@@ -354,7 +354,7 @@ fn what_nobody_tells_is_unknown_and_not_equal() {
     let silent = |seed| {
         let mut it = plain(seed, 100.0);
         it.servers.get_mut("main").unwrap().said.clear();
-        it.host.cpu_model = None;
+        it.host.as_mut().unwrap().cpu_model = None;
         it
     };
     let found = between(&silent(1), &silent(2), &Terms::default());
@@ -552,7 +552,7 @@ fn a_baseline_file_round_trips_and_a_changed_or_newer_one_is_refused() {
 fn words_of_the_evidence_stay_words_in_every_form() {
     let reference = plain(1, 100.0);
     let mut candidate = plain(2, 100.0);
-    candidate.host.cpu_model = Some("<b>&\"'|`x`\u{1}\n# CPU".to_owned());
+    candidate.host.as_mut().unwrap().cpu_model = Some("<b>&\"'|`x`\u{1}\n# CPU".to_owned());
     let found = between(&reference, &candidate, &Terms { force: true, ..Terms::default() });
     let junit = found.print(Form::Junit, None);
     assert!(!junit.contains("<b>") && !junit.contains('\u{1}'), "{junit}");

@@ -71,7 +71,7 @@ impl Sensors {
                 profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
                 executable_sha256: program.executable.and_then(|path| digest_of(path).ok()),
             },
-            host: self.host(),
+            host: Some(self.host()),
             gpus: self.gpus(),
             servers,
             implementations: BTreeMap::new(),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tachograph_model::digest::Digest;
 use tachograph_model::run::RunId;
 use tachograph_model::study::{
-    JournalEntry, JournalLine, LookDecision, Looked, Published, RunSealed, StudyCreated,
+    JournalEntry, JournalLine, LookDecision, Looked, Published, RunSealed, StudyCreated, Superseded,
 };
 
 use crate::layout;
@@ -41,6 +41,8 @@ pub(crate) struct Ledger {
     pub(crate) looked: Option<Looked>,
     /// The number of runs, once the plan is completed.
     pub(crate) completed: Option<u32>,
+    /// Studies that this one takes the place of.
+    pub(crate) superseded: Vec<Superseded>,
     /// Every file that is vouched for, derived files included.
     files: BTreeMap<String, Vouched>,
 }
@@ -58,7 +60,7 @@ impl Ledger {
 
     /// Returns whether a study in this state has a manifest.
     pub(crate) fn is_sealed(&self) -> bool {
-        self.completed.is_some() || !self.published.is_empty()
+        self.completed.is_some() || !self.published.is_empty() || !self.superseded.is_empty()
     }
 
     /// Returns the number of blocks after which the stopping rule ended the study,
@@ -113,6 +115,7 @@ impl Ledger {
                 self.completed = Some(completed.n_runs);
             }
             JournalEntry::Published(published) => self.publish(line.line, published)?,
+            JournalEntry::Superseded(superseded) => self.supersede(superseded)?,
         }
         Ok(())
     }
@@ -164,6 +167,15 @@ impl Ledger {
             return Err(format!("a look after {n_blocks} blocks comes after run {run}"));
         }
         self.looked = Some(looked.clone());
+        Ok(())
+    }
+
+    fn supersede(&mut self, superseded: &Superseded) -> Result<(), String> {
+        let head = superseded.journal_head;
+        if self.superseded.iter().any(|known| known.journal_head == head) {
+            return Err(format!("the study whose journal ends with {head} is superseded twice"));
+        }
+        self.superseded.push(superseded.clone());
         Ok(())
     }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use tachograph_model::digest::Digest;
-use tachograph_model::study::{MANIFEST_SCHEMA, Manifest};
+use tachograph_model::study::{MANIFEST_SCHEMA, Manifest, SupersededStudy};
 
 use crate::layout;
 use crate::ledger::Ledger;
@@ -27,6 +27,15 @@ pub(crate) fn of(ledger: &Ledger, journal: Digest, head: Digest) -> Manifest {
         journal_head: head,
         merkle_root: merkle_root(&files),
         files,
+        supersedes: ledger
+            .superseded
+            .iter()
+            .map(|earlier| SupersededStudy {
+                study: earlier.study.clone(),
+                plan_sha256: earlier.plan_sha256,
+                journal_head: earlier.journal_head,
+            })
+            .collect(),
     }
 }
 

@@ -99,6 +99,7 @@ pub struct OpenStudy {
     head: StudyHead,
     plan_toml: Vec<u8>,
     ledger: Ledger,
+    journal_head: Digest,
     torn_bytes: u64,
 }
 
@@ -120,6 +121,7 @@ impl OpenStudy {
         let plan_toml = vouched(layout::PLAN_TOML)?;
         let plan_lock = vouched(layout::PLAN_LOCK)?;
         let environment = vouched(layout::ENVIRONMENT)?;
+        let journal_head = reading.head();
         let head = StudyHead {
             plan: document(&folder.join(layout::PLAN_LOCK), &plan_lock, PLAN_SCHEMA)?,
             plan_sha256: Digest::of(&plan_lock),
@@ -133,6 +135,7 @@ impl OpenStudy {
         Ok(Self {
             folder: folder.to_owned(),
             head,
+            journal_head,
             plan_toml,
             ledger: reading.ledger,
             torn_bytes: reading.torn_bytes,
@@ -147,6 +150,18 @@ impl OpenStudy {
     /// Returns the plan, the environment and the journal.
     pub fn head(&self) -> &StudyHead {
         &self.head
+    }
+
+    /// Returns the digest of the last whole line of the journal.
+    pub fn journal_head(&self) -> Digest {
+        self.journal_head
+    }
+
+    /// Returns whether the journal has a line with this digest: whether it is that
+    /// journal, or one that goes on from it.
+    pub fn continues(&self, journal_head: Digest) -> bool {
+        let mut previous = self.head.journal.iter().map(|line| line.previous_sha256).skip(1);
+        self.journal_head == journal_head || previous.any(|digest| digest == journal_head)
     }
 
     /// Returns `plan.toml` as it was written.

@@ -15,7 +15,8 @@ use tachograph_model::environment::Environment;
 use tachograph_model::plan::{Plan, expand};
 use tachograph_model::run::RunId;
 use tachograph_model::study::{
-    Completed, JOURNAL_SCHEMA, JournalEntry, Looked, Published, RunBegun, RunEvidence, StudyCreated,
+    Completed, JOURNAL_SCHEMA, JournalEntry, Looked, Published, RunBegun, RunEvidence,
+    StudyCreated, Superseded,
 };
 
 use crate::disk::{self, Disk, DiskError};
@@ -158,6 +159,17 @@ impl Study {
     /// [`WriteError::NotEmpty`], [`WriteError::Locked`], [`WriteError::Disk`].
     pub fn create(folder: &Path, new: &NewStudy<'_>, at: &str) -> Result<Self, WriteError> {
         Self::create_on(Disk::default(), folder, new, at)
+    }
+
+    /// As [`Self::create`], without waiting for the disk: for results that lie elsewhere
+    /// and can be imported again. Should the machine stop within moments of the end,
+    /// `check` finds what is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`].
+    pub fn create_hastily(folder: &Path, new: &NewStudy<'_>, at: &str) -> Result<Self, WriteError> {
+        Self::create_on(Disk::hasty(), folder, new, at)
     }
 
     /// Checks that a study can be made in `folder`: it is absent or empty.
@@ -447,6 +459,21 @@ impl Study {
             self.journal.append(at, JournalEntry::Published(published))?;
         }
         recover::settle(self)?;
+        self.seal_manifest()
+    }
+
+    /// Says that the study takes the place of an earlier one, and writes the manifest
+    /// anew. A stage of the earlier study that is superseded already adds no entry.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Journal`], [`WriteError::Disk`].
+    pub fn supersede(&mut self, superseded: Superseded, at: &str) -> Result<(), WriteError> {
+        let head = superseded.journal_head;
+        let known = &self.journal.ledger().superseded;
+        if !known.iter().any(|known| known.journal_head == head) {
+            self.journal.append(at, JournalEntry::Superseded(superseded))?;
+        }
         self.seal_manifest()
     }
 

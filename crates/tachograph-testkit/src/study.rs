@@ -292,7 +292,7 @@ fn environment() -> Environment {
             profile: "debug".to_owned(),
             executable_sha256: None,
         },
-        host: Host {
+        host: Some(Host {
             os: "Testkit 1.0".to_owned(),
             arch: "x86_64".to_owned(),
             cpu_model: Some("Made-up CPU".to_owned()),
@@ -302,7 +302,7 @@ fn environment() -> Environment {
             memory_bytes: Some(8 << 30),
             virtualised: Some(true),
             kernel_stamps: true,
-        },
+        }),
         gpus: Vec::new(),
         servers: BTreeMap::from([("main".to_owned(), identity())]),
         implementations: std::collections::BTreeMap::new(),

@@ -121,7 +121,7 @@ fn environment() -> Environment {
             profile: "release".to_owned(),
             executable_sha256: None,
         },
-        host: Host {
+        host: Some(Host {
             os: "Linux".to_owned(),
             arch: "x86_64".to_owned(),
             cpu_model: None,
@@ -131,7 +131,7 @@ fn environment() -> Environment {
             memory_bytes: None,
             virtualised: None,
             kernel_stamps: true,
-        },
+        }),
         gpus: Vec::new(),
         servers: BTreeMap::from([("main".to_owned(), identity(4096))]),
         implementations: std::collections::BTreeMap::new(),

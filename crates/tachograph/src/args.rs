@@ -8,13 +8,17 @@
 
 mod audit;
 mod gate;
+mod import;
 mod keys;
 mod proxy;
+mod status;
 
 pub(crate) use audit::{AuditArgs, AuditForm};
 pub(crate) use gate::{BaselineArgs, CompareArgs, FormChoice, PowerArgs};
+pub(crate) use import::ImportArgs;
 pub(crate) use keys::{AttestArgs, ExportArgs, KeygenArgs, RenderArgs};
 pub(crate) use proxy::{RecordArgs, TapArgs};
+pub(crate) use status::{StatusArgs, StatusForm};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -50,12 +54,16 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Execute a plan and keep the evidence
     Run(RunArgs),
+    /// Make studies of what other programs measured
+    Import(ImportArgs),
     /// Publish the report of a study
     Report(ReportArgs),
     /// List everything that follows from a study, as tables
     Analyze(AnalyzeArgs),
     /// Recompute a study's report from its raw events, and name what differs
     Verify(VerifyArgs),
+    /// Say what studies are there, and which reports are stale
+    Status(StatusArgs),
     /// Fill a text written by hand with a study's numbers, bound to their claims
     Render(RenderArgs),
     /// Make a key to sign studies with
@@ -223,8 +231,31 @@ pub(crate) struct RunArgs {
 /// Arguments of `tacho report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The study
+    /// The study, or a folder of studies
     pub(crate) study: PathBuf,
+    /// Which report
+    #[arg(long, value_enum, default_value = "main")]
+    pub(crate) kind: ReportKind,
+    /// Hold the study against this: an earlier study's folder, or a list of claims
+    /// (claims.toml); may be given several times
+    #[arg(long, value_name = "EARLIER")]
+    pub(crate) against: Vec<PathBuf>,
+    /// Record that the study takes the place of the earlier ones, whose reports are stale
+    /// from then on
+    #[arg(long, requires = "against")]
+    pub(crate) supersedes: bool,
+    /// Why it does, in words
+    #[arg(long, value_name = "WORDS", requires = "supersedes")]
+    pub(crate) reason: Option<String>,
+}
+
+/// Which report of a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// The one that the plan asks for: single-agent, multi-agent or cross-language
+    Main,
+    /// What earlier claims and studies said, and what became of it
+    Validation,
 }
 
 /// Arguments of `tacho analyze`.
@@ -267,7 +298,7 @@ fn parse_metric(text: &str) -> Result<Metrics, String> {
 /// Arguments of `tacho verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The study
+    /// The study, or a folder of studies
     pub(crate) study: PathBuf,
     /// Check that the holder of this public key signed the study
     #[arg(long, value_name = "KEY.pub")]

@@ -1,6 +1,7 @@
 //! From a study on the disk to everything that is derived from it.
 //!
-//! Owns: reading each sealed run once, and the list of derived files.
+//! Owns: reading each sealed run once, the list of derived files, and which reports a
+//! study has: the one that its plan asks for, and those that somebody asked for beside it.
 //!
 //! Does not: publish or judge.
 
@@ -8,7 +9,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tachograph_model::study::StudyHead;
-use tachograph_report::{Analysis, Rendered, RunFacts};
+use tachograph_report::{
+    Against, Analysis, Extract, OwnStudy, Rendered, RunFacts, VALIDATION, ValidationError,
+};
 use tachograph_store::{OpenError, OpenStudy, Study};
 
 use crate::failure::{Exit, Failure};
@@ -22,8 +25,17 @@ pub(crate) struct Derivation {
     pub(crate) facts: Vec<RunFacts>,
     /// What all of them say.
     pub(crate) analysis: Analysis,
+    /// The report that the plan asks for.
+    pub(crate) rendered: Rendered,
+}
+
+/// A report beside the one that the plan asks for.
+#[derive(Debug)]
+pub(crate) struct Beside {
     /// The report.
     pub(crate) rendered: Rendered,
+    /// What recomputing it cannot tell, a sentence each.
+    pub(crate) not_checked: Vec<String>,
 }
 
 /// Reads the study in `folder`, every digest checked, and derives its report.
@@ -77,6 +89,44 @@ pub(crate) fn open_failure(error: &OpenError, folder: &Path) -> Failure {
 }
 
 impl Derivation {
+    /// Holds the study against files of its `reports/validation/against/`, by path
+    /// relative to the study.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`], which names one of the files.
+    pub(crate) fn validation(
+        &self,
+        files: BTreeMap<String, Vec<u8>>,
+    ) -> Result<Beside, ValidationError> {
+        let against = Against::read(files)?;
+        let head = self.study.head();
+        let own = OwnStudy {
+            analysis: &self.analysis,
+            extract: &Extract::of(head, &self.facts, &self.analysis, None),
+            rendered: &self.rendered,
+            superseded: head.superseded().collect(),
+        };
+        let rendered = tachograph_report::validate(&own, &against)?;
+        Ok(Beside { rendered, not_checked: against.not_checked() })
+    }
+
+    /// Reads what the published report `validation` was held against; none if there is
+    /// no such report.
+    ///
+    /// # Errors
+    ///
+    /// A failure that names the file that is not what was published.
+    pub(crate) fn held_against(&self) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let folder = format!("reports/{VALIDATION}/against/");
+        let paths = self.study.published_paths(VALIDATION);
+        let read = paths.filter(|path| path.starts_with(&folder)).map(|path| {
+            let bytes = self.study.read_file(path);
+            Ok((path.to_owned(), bytes.map_err(|error| open_failure(&error, self.study.folder()))?))
+        });
+        read.collect()
+    }
+
     /// Returns every derived file, by path relative to the study.
     ///
     /// # Errors

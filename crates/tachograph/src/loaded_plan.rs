@@ -80,6 +80,12 @@ pub(crate) fn parse_adapted(
     let Parsed { mut plan, warnings } = parse::parse(&text).map_err(|error| {
         Failure::new(Exit::Usage, format!("{name}: {error}")).at(name, &text, error.span)
     })?;
+    if let Some(imported) = &plan.imported {
+        let message =
+            format!("{name} says what {} measured; there is nothing to carry out", imported.kind);
+        return Err(Failure::new(Exit::Usage, message)
+            .help("a plan of your own begins with `tacho init` or one of plans/"));
+    }
     for warning in warnings {
         let line = warning.span.map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         terminal::note(format!("warning: {name}, line {line}: {}", warning.message));

@@ -8,11 +8,14 @@ mod agents;
 mod args;
 mod attestation;
 mod cache;
+mod collection;
 mod commands;
 mod derivation;
+mod documents;
 mod engine;
 mod evidence;
 mod failure;
+mod foreign;
 mod inputs;
 mod loaded_plan;
 mod looks;
@@ -21,6 +24,7 @@ mod rehearsal;
 mod ro_crate;
 mod session;
 mod signals;
+mod standing;
 mod tally;
 mod terminal;
 
@@ -65,8 +69,10 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Init(args) => commands::init::execute(&args),
         Command::Plan(args) => commands::plan::execute(&args),
         Command::Run(args) => commands::run::execute(&args),
+        Command::Import(args) => commands::import::execute(&args),
         Command::Report(args) => commands::report::execute(&args),
         Command::Analyze(args) => commands::analyze::execute(&args),
+        Command::Status(args) => commands::status::execute(&args),
         Command::Verify(args) => commands::verify::execute(&args),
         Command::Render(args) => commands::render::execute(&args),
         Command::Keygen(args) => commands::attest::keygen(&args),

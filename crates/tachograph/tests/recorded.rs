@@ -66,7 +66,9 @@ fn the_numbers_of_a_real_study_agree_with_each_other() {
                 let calls: Vec<&CallFacts> = agent.counted_calls().collect();
                 let in_calls: f64 = calls.iter().map(|call| call.e2e_ms().unwrap()).sum();
                 assert!(in_calls <= agent.wall().unwrap().as_millis(), "{} {}", run.id, agent.name);
-                assert!(calls.windows(2).all(|two| two[0].end <= two[1].sent().unwrap()));
+                assert!(
+                    calls.windows(2).all(|two| two[0].end().unwrap() <= two[1].sent().unwrap())
+                );
             }
             // A server with one slot is never busy for longer than the run.
             let mut busy: BTreeMap<&str, f64> = BTreeMap::new();

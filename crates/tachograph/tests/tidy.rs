@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tachograph_model::cassette::Cassette;
+use tachograph_model::claimed::ClaimsList;
 use tachograph_model::environment::Environment;
 use tachograph_model::event::{Event, Recorded};
 use tachograph_model::plan::{Plan, expand, parse};
@@ -222,12 +223,13 @@ fn source_files_say_what_they_own_and_stay_small() {
 }
 
 /// Crates that take values and give values.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "tachograph-model",
     "tachograph-stats",
     "tachograph-report",
     "tachograph-audit",
     "tachograph-attest",
+    "tachograph-import",
 ];
 
 #[test]
@@ -422,6 +424,11 @@ fn examples_in_the_documents_are_accepted() {
                 "json cassette" => {
                     cassettes.entry(name.clone()).or_default().push_str(&fence.content);
                 }
+                "toml claims" => {
+                    let list = ClaimsList::parse(&fence.content);
+                    list.unwrap_or_else(|error| panic!("{place}: {error}"));
+                    *n_others.entry("claims").or_default() += 1;
+                }
                 "toml plan" => {
                     let parsed = parse::parse(&fence.content)
                         .unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -433,14 +440,14 @@ fn examples_in_the_documents_are_accepted() {
         }
     }
     let shown: BTreeSet<usize> = events.iter().map(event_number).collect();
-    assert_eq!(shown, (0..21).collect(), "an event has no example in docs/");
+    assert_eq!(shown, (0..24).collect(), "an event has no example in docs/");
     let shown: BTreeSet<usize> = entries.iter().map(entry_number).collect();
-    assert_eq!(shown, (0..8).collect(), "an entry of the journal has no example in docs/");
+    assert_eq!(shown, (0..9).collect(), "an entry of the journal has no example in docs/");
     assert!(!cassettes.is_empty(), "docs/ show no cassette");
     for (name, text) in cassettes {
         Cassette::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-    for kind in ["task", "manifest", "environment", "plan"] {
+    for kind in ["task", "manifest", "environment", "plan", "claims"] {
         assert!(n_others.contains_key(kind), "docs/ show no {kind}");
     }
 }
@@ -469,6 +476,9 @@ fn event_number(event: &Event) -> usize {
         Event::RunFinished(_) => 18,
         Event::Waiting(_) => 19,
         Event::Released(_) => 20,
+        Event::RunReported(_) => 21,
+        Event::AgentReported(_) => 22,
+        Event::CallReported(_) => 23,
     }
 }
 
@@ -483,6 +493,7 @@ fn entry_number(entry: &JournalEntry) -> usize {
         JournalEntry::Completed(_) => 5,
         JournalEntry::Published(_) => 6,
         JournalEntry::Looked(_) => 7,
+        JournalEntry::Superseded(_) => 8,
     }
 }
 

@@ -100,7 +100,10 @@ fn fractions(reading: &Reading<'_>, sentence: &Sentence) -> Vec<Relation> {
         }
         let beside = [
             index.checked_sub(1).map(|at| (numbers[at], reading.gap(numbers[at], part))),
-            numbers.get(index + 2).map(|&at| (at, reading.gap(whole, at))),
+            numbers
+                .get(index + 2)
+                .filter(|_| !opens_interval(reading, &numbers[index + 1..]))
+                .map(|&at| (at, reading.gap(whole, at))),
         ];
         for (percent, gap) in beside.into_iter().flatten() {
             let it = &reading.numbers[percent];
@@ -117,6 +120,14 @@ fn fractions(reading: &Reading<'_>, sentence: &Sentence) -> Vec<Relation> {
         }
     }
     relations
+}
+
+/// Returns whether a bracket after the first of `numbers` holds two ends of an interval:
+/// `1 / 6 [3.0 %, 56.4 %]` says nothing about a sixth.
+fn opens_interval(reading: &Reading<'_>, numbers: &[usize]) -> bool {
+    let [before, low, high, ..] = numbers else { return false };
+    let between = reading.gap(*low, *high).trim_start_matches([' ', '%']);
+    reading.gap(*before, *low).trim_end().ends_with('[') && between.trim() == ","
 }
 
 /// Returns whether a percentage has no sign: it is a share, not a change.

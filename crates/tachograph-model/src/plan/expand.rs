@@ -5,9 +5,12 @@
 //!
 //! Does not: execute anything.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use super::imported::Imported;
 use super::{AgentSpec, Order, Plan, concurrent, implementations};
 use crate::options::{OptionValue, Options, slug};
 use crate::run::{Arm, Configuration, ConfigurationId, Placement, Run, RunId};
@@ -20,6 +23,9 @@ use crate::run::{Arm, Configuration, ConfigurationId, Placement, Run, RunId};
 /// behind the solo configurations that it needs and that are not there yet; where a
 /// plan has both, implementations first.
 pub fn configurations(plan: &Plan) -> Vec<Configuration> {
+    if let Some(imported) = &plan.imported {
+        return imported.configurations.clone();
+    }
     let mut all = Vec::new();
     if let Some(parts) = &plan.implementations {
         all.extend(implementations::configurations(plan, parts));
@@ -118,6 +124,9 @@ fn combinations(plan: &Plan) -> Vec<Options> {
 /// `seed` itself), so that a deterministic server answers alike.
 pub fn runs(plan: &Plan) -> Vec<Run> {
     let configurations = configurations(plan);
+    if let Some(imported) = &plan.imported {
+        return imported_runs(imported, &configurations);
+    }
     let mut all = Vec::with_capacity(configurations.len() * plan.blocks as usize);
     for block in 1..=plan.blocks {
         let mut rng = ChaCha20Rng::seed_from_u64(plan.seed);
@@ -145,6 +154,27 @@ pub fn runs(plan: &Plan) -> Vec<Run> {
         }
     }
     all
+}
+
+/// Returns the runs that an imported study says it has.
+fn imported_runs(imported: &Imported, configurations: &[Configuration]) -> Vec<Run> {
+    let by_id: BTreeMap<_, _> = configurations.iter().map(|each| (&each.id, each)).collect();
+    let known = imported.runs.iter().filter_map(|id| Some((id, *by_id.get(&id.configuration)?)));
+    let run = |(index, (id, configuration)): (u32, (&RunId, &Configuration))| Run {
+        index,
+        id: id.clone(),
+        arm: configuration.arm,
+        placements: configuration.placements.clone(),
+    };
+    (0..).zip(known).map(run).collect()
+}
+
+/// Returns how many runs the plan asks for; under a sequential stopping rule, the most.
+pub fn n_runs(plan: &Plan) -> usize {
+    match &plan.imported {
+        Some(imported) => imported.runs.len(),
+        None => configurations(plan).len() * plan.blocks as usize,
+    }
 }
 
 /// Shuffles `items` (Fisher and Yates), without bias.

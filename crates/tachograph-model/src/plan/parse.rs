@@ -38,7 +38,7 @@ pub struct Notice {
     pub span: Option<Range<usize>>,
 }
 
-/// Why a text is not a plan.
+/// Why a text is not a plan; [`crate::claimed`] says so of its own texts, too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
 pub struct PlanError {
@@ -66,6 +66,12 @@ pub fn parse(text: &str) -> Result<Parsed, PlanError> {
     })?;
     let places = Places::new(text);
     check::head(&plan, &places)?;
+    if let Some(imported) = &plan.imported {
+        if let Some(fault) = imported.fault() {
+            return Err(places.error(&["imported"], fault));
+        }
+        return Ok(Parsed { plan, warnings: Vec::new() });
+    }
     servers::check(&plan, &places)?;
     servers::spell_out(&mut plan);
     let is_compared = plan.implementations.is_some();
@@ -93,10 +99,17 @@ pub fn parse(text: &str) -> Result<Parsed, PlanError> {
 /// [`PlanError`], as [`parse`] gives it for the changed plan written as TOML;
 /// its place means nothing to a user and only its message should be shown.
 pub fn recheck(plan: &Plan) -> Result<Parsed, PlanError> {
-    match toml::to_string(plan) {
-        Ok(text) => parse(&text),
-        Err(error) => Err(at("", 0..0, format!("the plan cannot be written as TOML: {error}"))),
-    }
+    parse(&written(plan)?)
+}
+
+/// Returns a plan as the text of a `plan.toml`.
+///
+/// # Errors
+///
+/// [`PlanError`] if TOML has no form for one of its values.
+pub fn written(plan: &Plan) -> Result<String, PlanError> {
+    toml::to_string(plan)
+        .map_err(|error| at("", 0..0, format!("the plan cannot be written as TOML: {error}")))
 }
 
 /// Where the values of the text stand.
@@ -148,7 +161,7 @@ impl<'a> Places<'a> {
 }
 
 /// Returns the error at `span` of `text`.
-fn at(text: &str, span: Range<usize>, message: String) -> PlanError {
+pub(crate) fn at(text: &str, span: Range<usize>, message: String) -> PlanError {
     let start = (0..=span.start.min(text.len()))
         .rev()
         .find(|&at| text.is_char_boundary(at))
@@ -164,7 +177,7 @@ fn at(text: &str, span: Range<usize>, message: String) -> PlanError {
 }
 
 /// Adds "did you mean" to the deserialiser's message about an unknown name.
-fn with_nearest_name(message: &str) -> String {
+pub(crate) fn with_nearest_name(message: &str) -> String {
     let Some(rest) =
         message.strip_prefix("unknown field ").or_else(|| message.strip_prefix("unknown variant "))
     else {

@@ -39,7 +39,7 @@ impl Timeline {
         for agent in &run.agents {
             for call in agent.calls.iter().filter(|call| !call.is_warmup()) {
                 let (Some(start_ms), Some(end_ms)) =
-                    (call.sent().and_then(millis), millis(call.end))
+                    (call.sent().and_then(millis), call.end().and_then(millis))
                 else {
                     continue;
                 };

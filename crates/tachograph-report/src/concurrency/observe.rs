@@ -208,7 +208,7 @@ fn overlap_s(run: &RunFacts) -> f64 {
 fn merged(agent: &AgentFacts) -> Vec<(InstantNs, InstantNs)> {
     let mut spans: Vec<(InstantNs, InstantNs)> = agent
         .counted_calls()
-        .filter_map(|call| Some((call.sent()?, call.end)))
+        .filter_map(|call| Some((call.sent()?, call.end()?)))
         .filter(|(from, to)| to > from)
         .collect();
     spans.sort_unstable();

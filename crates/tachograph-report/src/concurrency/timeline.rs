@@ -60,7 +60,7 @@ impl Span {
     fn of(call: &CallFacts, began: InstantNs) -> Option<Self> {
         let millis = |at: InstantNs| at.since(began).map(DurationNs::as_millis);
         let start = millis(call.sent()?)?;
-        let end = millis(call.end)?;
+        let end = millis(call.end()?)?;
         let first = (start + call.ttft_ms()?).min(end);
         let load = call.load_ms().unwrap_or_default().min(first - start);
         let wait = call.wait_ms().unwrap_or_default().min(first - start - load);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use tachograph_model::digest::Digest;
+use tachograph_model::environment::Host;
 use tachograph_model::event::Stage;
 
 use super::extract::{AgentIdentity, Asked, Cell, Extract, ServerFacts, ServerWord};
@@ -248,6 +249,17 @@ impl Comparability {
         }
     }
 
+    /// What machines may differ in.
+    fn hosts(&mut self, host: &Host, its: &Host) {
+        self.remark("operating system", &host.os, &its.os);
+        let governor = |name: &Option<String>| name.clone().unwrap_or_else(|| "unknown".to_owned());
+        self.remark("frequency governor", &governor(&host.governor), &governor(&its.governor));
+        let memory = |bytes: Option<u64>| {
+            bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{bytes} bytes"))
+        };
+        self.remark("memory", &memory(host.memory_bytes), &memory(its.memory_bytes));
+    }
+
     fn study(&mut self, a: &Extract, b: &Extract) {
         self.definitions(a, b);
         let (one, other) = (&a.setting, &b.setting);
@@ -268,25 +280,24 @@ impl Comparability {
             &threshold(one.cold_load_threshold_ms),
             &threshold(other.cold_load_threshold_ms),
         );
-        let (host, its) = (&a.host, &b.host);
-        let cpu = |model: &Option<String>| model.clone().unwrap_or_default();
-        self.told(Aspect::Cpu, "", &cpu(&host.cpu_model), &cpu(&its.cpu_model));
-        self.alike(Aspect::CpuCount, "", &host.n_cpus.to_string(), &its.n_cpus.to_string());
+        let cpu = |side: &Extract| side.host.as_ref().and_then(|host| host.cpu_model.clone());
+        let cpu = |side: &Extract| cpu(side).unwrap_or_default();
+        self.told(Aspect::Cpu, "", &cpu(a), &cpu(b));
+        let of = |side: &Extract, say: &dyn Fn(&Host) -> String| {
+            side.host.as_ref().map(say).unwrap_or_default()
+        };
+        let cpus = |side: &Extract| of(side, &|host| host.n_cpus.to_string());
+        self.told(Aspect::CpuCount, "", &cpus(a), &cpus(b));
         let gpus = |side: &Extract| match side.gpus.as_slice() {
             [] => "none seen".to_owned(),
             gpus => joined(gpus.iter().map(|gpu| &gpu.name)),
         };
         self.alike(Aspect::Gpus, "", &gpus(a), &gpus(b));
-        let stamps = |kernel: bool| if kernel { "kernel" } else { "client" };
-        let (mine, its_own) = (stamps(host.kernel_stamps), stamps(its.kernel_stamps));
-        self.alike(Aspect::ReceiveStamps, "", mine, its_own);
-        self.remark("operating system", &host.os, &its.os);
-        let governor = |name: &Option<String>| name.clone().unwrap_or_else(|| "unknown".to_owned());
-        self.remark("frequency governor", &governor(&host.governor), &governor(&its.governor));
-        let memory = |bytes: Option<u64>| {
-            bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{bytes} bytes"))
-        };
-        self.remark("memory", &memory(host.memory_bytes), &memory(its.memory_bytes));
+        let stamps = |host: &Host| if host.kernel_stamps { "kernel" } else { "client" }.to_owned();
+        self.told(Aspect::ReceiveStamps, "", &of(a, &stamps), &of(b, &stamps));
+        if let (Some(host), Some(its)) = (&a.host, &b.host) {
+            self.hosts(host, its);
+        }
         let (harness, its) = (&a.study.harness, &b.study.harness);
         self.remark("version of tacho that measured", &harness.version, &its.version);
         self.remark("build of tacho that measured", &harness.profile, &its.profile);

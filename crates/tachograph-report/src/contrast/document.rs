@@ -9,7 +9,7 @@ use tachograph_stats::{Direction, Interval};
 use super::{Contrast, Design, Gate, Identity, Row, Sampled, Spread, junit, words};
 
 /// The version of a comparison's JSON form.
-const COMPARISON_SCHEMA: &str = "tachograph-comparison/1";
+pub(crate) const COMPARISON_SCHEMA: &str = "tachograph-comparison/1";
 
 /// A form in which a comparison is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

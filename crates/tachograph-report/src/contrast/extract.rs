@@ -44,7 +44,8 @@ pub struct Extract {
     /// The plan's servers, by name.
     pub servers: BTreeMap<String, ServerFacts>,
     /// The machine.
-    pub host: Host,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
     /// Its GPUs.
     pub gpus: Vec<Gpu>,
     /// Whether the study as such is valid.
@@ -254,7 +255,9 @@ impl Extract {
                 name: plan.name.clone(),
                 started_at: head.environment.started_at.clone(),
                 plan_sha256: head.plan_sha256,
-                evidence_sha256: evidence_digest(facts),
+                evidence_sha256: evidence_digest(
+                    facts.iter().map(|run| (run.id.to_string(), run.events_sha256)),
+                ),
                 merkle_root,
                 n_planned: n_planned as u64,
                 n_sealed: n_sealed as u64,
@@ -330,9 +333,11 @@ impl Extract {
     }
 }
 
-fn evidence_digest(facts: &[RunFacts]) -> Digest {
+/// Returns the digest of runs: names and the digests of their events, in the order of
+/// names.
+pub(crate) fn evidence_digest(runs: impl Iterator<Item = (String, Digest)>) -> Digest {
     let lines: BTreeSet<String> =
-        facts.iter().map(|run| format!("{} {}\n", run.id, run.events_sha256)).collect();
+        runs.map(|(run, events_sha256)| format!("{run} {events_sha256}\n")).collect();
     Digest::of_parts(lines.iter().map(String::as_bytes))
 }
 

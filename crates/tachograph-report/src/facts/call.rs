@@ -4,11 +4,12 @@
 //!
 //! Does not: define a metric; each comes from `tachograph_model::call`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tachograph_model::call::{CallRecord, OutputTokens};
 use tachograph_model::digest::Digest;
-use tachograph_model::event::{CallStatus, Stage};
+use tachograph_model::event::{CallReported, CallStatus, Stage};
 use tachograph_model::plan::Metric;
 use tachograph_model::units::{DurationNs, InstantNs};
 
@@ -35,8 +36,6 @@ pub struct CallFacts {
     /// Whether it is cold: the server said that it loaded the model for longer
     /// than the plan's threshold, or it was the first after a reset.
     pub cold: bool,
-    /// When it ended.
-    pub end: InstantNs,
     /// Output tokens: the server's count, else the content chunks.
     pub output_tokens: u64,
     /// Whether `output_tokens` is the server's count.
@@ -58,12 +57,15 @@ pub struct CallFacts {
     pub request: Option<Box<str>>,
     /// The text of its answer; kept as the request is.
     pub answer: Option<Box<str>>,
+    /// Further numbers that another program stated of it, in an imported study.
+    pub stated: Option<Box<BTreeMap<String, f64>>>,
     /// Gaps between content chunks.
     pub gaps: Gaps,
     /// The line of its `call_finished` in the run's events, from 1.
     pub line: u64,
     planned: Packed,
     sent: Packed,
+    end: Packed,
     ttft_ms: Packed,
     e2e_ms: Packed,
     tpot_ms: Packed,
@@ -161,7 +163,6 @@ impl CallFacts {
             error: finished.error.clone(),
             http_status: finished.http_status,
             cold,
-            end: finished.end_ns,
             output_tokens: tokens.count(),
             output_tokens_by_server: matches!(tokens, OutputTokens::Server(_)),
             n_content_chunks: call.content_chunks().count(),
@@ -172,10 +173,12 @@ impl CallFacts {
             parity_sha256: call.sent.parity_sha256,
             request: None,
             answer: None,
+            stated: None,
             gaps: call.inter_token_latencies().collect(),
             line,
             planned: Packed::instant(Some(call.sent.planned_ns)),
             sent: Packed::instant(call.sent.sent_ns),
+            end: Packed::instant(Some(finished.end_ns)),
             ttft_ms: millis(call.ttft()),
             e2e_ms: millis(call.e2e()),
             tpot_ms: Packed::number(call.tpot_ns().map(|nanos| nanos / 1e6)),
@@ -189,6 +192,77 @@ impl CallFacts {
             prompt_tokens: Packed::count(usage.prompt_tokens),
             cached_prompt_tokens: Packed::count(usage.cached_prompt_tokens),
         }
+    }
+
+    /// Distils a call that another program reported on `line` of the run's events. Its
+    /// instants are unknown, and so is whatever its source does not state.
+    pub(super) fn reported(call: CallReported, server: Arc<str>, cold: bool, line: u64) -> Self {
+        let millis =
+            |duration: Option<DurationNs>| Packed::number(duration.map(DurationNs::as_millis));
+        let (usage, timings) = (&call.usage, &call.server_timings);
+        let tokens = usage.output_tokens;
+        let per_second = |tokens: Option<u64>, took: Option<DurationNs>| {
+            let (tokens, took) = (tokens? as f64, took?.as_seconds());
+            (tokens > 0.0 && took > 0.0).then(|| tokens / took)
+        };
+        let uncached = usage
+            .prompt_tokens
+            .and_then(|all| all.checked_sub(usage.cached_prompt_tokens.unwrap_or(0)));
+        let tpot_ms = call.decode_ns.zip(tokens).and_then(|(decode, tokens)| {
+            (tokens > 1 && decode.0 > 0).then(|| decode.as_millis() / (tokens - 1) as f64)
+        });
+        let is_completed = call.status == CallStatus::Completed;
+        let limited = call.finish_reason.as_deref() == Some("length");
+        let degeneracy = match (is_completed, tokens, call.answer.as_deref()) {
+            (false, ..) => None,
+            (_, _, Some("")) => Some(Degeneracy::Empty),
+            (_, Some(1), _) => Some(Degeneracy::OneToken),
+            (_, _, Some(text)) if ends_in_a_loop(text) => Some(Degeneracy::RepetitionLoop),
+            _ => limited.then_some(Degeneracy::TokenLimit),
+        };
+        let digest = |text: Option<&str>| Digest::of(text.unwrap_or_default().as_bytes());
+        Self {
+            call: call.call,
+            stage: call.stage,
+            server,
+            status: call.status,
+            http_status: call.http_status,
+            cold,
+            output_tokens: tokens.unwrap_or_default(),
+            output_tokens_by_server: tokens.is_some(),
+            n_content_chunks: call.gaps_ns.len() + usize::from(!call.gaps_ns.is_empty()),
+            n_coalesced: 0,
+            usage_is_contradicted: false,
+            degeneracy,
+            output_sha256: digest(call.answer.as_deref()),
+            parity_sha256: digest(call.request.as_deref()),
+            request: None,
+            answer: None,
+            line,
+            planned: Packed::instant(None),
+            sent: Packed::instant(None),
+            end: Packed::instant(None),
+            ttft_ms: millis(call.ttft_ns),
+            e2e_ms: millis(call.e2e_ns),
+            tpot_ms: Packed::number(tpot_ms),
+            connect_ms: Packed::number(None),
+            decode_ms: millis(call.decode_ns),
+            client_decode_rate: Packed::number(tpot_ms.map(|tpot| 1e3 / tpot)),
+            server_decode_rate: Packed::number(per_second(tokens, timings.eval_ns)),
+            server_prompt_rate: Packed::number(per_second(uncached, timings.prompt_eval_ns)),
+            load_ms: millis(timings.load_ns),
+            prompt_eval_ms: millis(timings.prompt_eval_ns),
+            prompt_tokens: Packed::count(usage.prompt_tokens),
+            cached_prompt_tokens: Packed::count(usage.cached_prompt_tokens),
+            error: call.error,
+            stated: (!call.stated.is_empty()).then(|| Box::new(call.stated)),
+            gaps: call.gaps_ns.into_iter().collect(),
+        }
+    }
+
+    /// Returns when it ended; unknown of a call that another program reported.
+    pub fn end(&self) -> Option<InstantNs> {
+        self.end.as_instant()
     }
 
     /// Returns when it was meant to start; of a call that the tap saw, when its first

@@ -42,6 +42,7 @@ pub fn distil(evidence: impl Into<RunEvidence>, plan: &Plan) -> RunFacts {
         released: None,
         n_noise_lines: 0,
         remarks: BTreeMap::new(),
+        reported: None,
     };
     let mut spawned = BTreeMap::new();
     let mut clocks = Vec::new();
@@ -88,6 +89,7 @@ pub fn distil(evidence: impl Into<RunEvidence>, plan: &Plan) -> RunFacts {
             }
             Event::WorkerNoise(_) => facts.n_noise_lines += 1,
             Event::RunFinished(finished) => facts.remarks = finished.remarks,
+            Event::RunReported(reported) => facts.reported = Some(Box::new(reported)),
             _ => {}
         }
     }

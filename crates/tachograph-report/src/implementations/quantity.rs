@@ -242,7 +242,7 @@ fn positive(count: u64) -> Option<f64> {
 fn in_calls(agent: &AgentFacts, stage: Option<Stage>) -> Option<f64> {
     let calls = agent.counted_calls().filter(|call| stage.is_none_or(|stage| call.stage == stage));
     let spans: Option<Vec<f64>> =
-        calls.map(|call| Some(call.end.since(call.planned()?)?.as_millis())).collect();
+        calls.map(|call| Some(call.end()?.since(call.planned()?)?.as_millis())).collect();
     Some(spans?.iter().sum())
 }
 

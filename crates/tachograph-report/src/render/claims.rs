@@ -112,6 +112,21 @@ fn format(format: Format) -> String {
     }
 }
 
+/// Returns the format of a claim of a `claims.json`; `None` for one that this program
+/// does not write.
+pub(crate) fn format_named(name: &str) -> Option<Format> {
+    let (kind, decimals) = name.split_once(':').unwrap_or((name, "0"));
+    let decimals: u8 = decimals.parse().ok()?;
+    match kind {
+        "count" => Some(Format::Count),
+        "fixed" => Some(Format::Fixed(decimals)),
+        "percent" => Some(Format::Percent(decimals)),
+        "change-percent" => Some(Format::Change(decimals)),
+        "p-value" => Some(Format::PValue),
+        _ => None,
+    }
+}
+
 fn source(source: &Source) -> Value {
     match source {
         Source::Plan => json!({"file": "plan.lock.json"}),
@@ -119,6 +134,8 @@ fn source(source: &Source) -> Value {
         Source::Journal => json!({"file": "journal.jsonl"}),
         Source::Runs(set) => json!({"set": set}),
         Source::Line(run, line) => json!({"run": run.to_string(), "line": line}),
+        Source::Against(file, None) => json!({"file": file}),
+        Source::Against(file, Some(claim)) => json!({"file": file, "claim": claim}),
     }
 }
 

@@ -328,6 +328,8 @@ fn tool_tip(claim: &Claim) -> String {
         Source::Journal => "journal.jsonl".to_owned(),
         Source::Runs(set) => set.clone(),
         Source::Line(run, line) => format!("{run}, line {line}"),
+        Source::Against(file, None) => file.clone(),
+        Source::Against(file, Some(claim)) => format!("{file}, {claim}"),
     };
     format!("{tip}; {}; from {from}", claim.formula.name())
 }

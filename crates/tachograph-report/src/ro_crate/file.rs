@@ -83,6 +83,9 @@ fn description(path: &str) -> Option<&'static str> {
         ("", "journal.jsonl") => "What happened to the study, in a chain of digests.",
         ("", "manifest.json") => "The digest of every file of the study.",
         ("tables", _) => "Runs, agents or calls as a table, computed from the events.",
+        ("reports/validation/against", _) => {
+            "What the study was held against: a copy, as it was then."
+        }
         (_, "events.jsonl.zst") => "Every event of the run, one JSON object per line.",
         (_, "stderr.txt") => "What the run's processes wrote on standard error.",
         (_, "combined_report.md") => "What the agents of the run wrote, in one document.",

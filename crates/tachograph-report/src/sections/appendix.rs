@@ -21,6 +21,16 @@ pub(crate) fn all(writer: &mut Writer<'_>) {
     glossary(writer);
 }
 
+/// What the report of an imported study ends with.
+pub(crate) fn imported(writer: &mut Writer<'_>) {
+    verification(writer);
+    configurations(writer);
+    failures(writer);
+    runs(writer);
+    provenance(writer);
+    glossary(writer);
+}
+
 fn verification(writer: &mut Writer<'_>) {
     writer.heading("How to verify");
     writer.paragraph(
@@ -350,7 +360,8 @@ fn provenance(writer: &mut Writer<'_>) {
     writer.list(items);
 }
 
-fn glossary(writer: &mut Writer<'_>) {
+/// Every formula that the report uses.
+pub(crate) fn glossary(writer: &mut Writer<'_>) {
     writer.heading("Formulas");
     let used = Formula::used(writer.claims());
     let rows =

@@ -1,7 +1,9 @@
 //! On what it was measured.
 
+use tachograph_model::environment::Host;
+
 use crate::analysis::ALL_RUNS;
-use crate::claim::{Format, Number, Source, decimals_for};
+use crate::claim::{ClaimRef, Format, Number, Source, decimals_for};
 use crate::document::{Align, Prose, Table, code, text};
 use crate::formula::Formula;
 use crate::writer::Writer;
@@ -10,37 +12,10 @@ use crate::writer::Writer;
 pub(crate) fn section(writer: &mut Writer<'_>) {
     writer.heading("Environment");
     let environment = &writer.analysis.environment;
-    let host = &environment.host;
-    let mut rows = vec![
-        vec![text("started"), Prose::new().quote(&environment.started_at)],
-        vec![text("system"), Prose::new().quote(&host.os).text(", ").quote(&host.arch)],
-        vec![text("processor"), optional(host.cpu_model.as_deref())],
-    ];
-    let recorded = |writer: &mut Writer<'_>, id: &str, value: (Number, &str, Format)| {
-        writer.claim(id, value, Formula::Recorded, Source::Environment)
-    };
-    let count = (Number::Count(u64::from(host.n_cpus)), "", Format::Count);
-    let n_cpus = recorded(writer, "environment/cpus", count);
-    rows.push(vec![text("processors"), Prose::new().value(n_cpus)]);
-    if let Some(bytes) = host.memory_bytes {
-        let value = (Number::Real(bytes as f64 / 1e9), "GB", Format::Fixed(1));
-        let memory = recorded(writer, "environment/memory", value);
-        rows.push(vec![text("memory"), Prose::new().value(memory).text(" GB")]);
+    let mut rows = vec![vec![text("started"), Prose::new().quote(&environment.started_at)]];
+    if let Some(host) = &environment.host {
+        rows.extend(machine(writer, host));
     }
-    rows.push(vec![text("governor"), optional(host.governor.as_deref())]);
-    rows.push(vec![text("clock source"), optional(host.clocksource.as_deref())]);
-    rows.push(vec![
-        text("virtual machine"),
-        text(match host.virtualised {
-            Some(true) => "yes",
-            Some(false) => "no",
-            None => "not known",
-        }),
-    ]);
-    rows.push(vec![
-        text("kernel receive stamps"),
-        text(if host.kernel_stamps { "yes" } else { "no: instants are the client's own" }),
-    ]);
     if environment.gpus.is_empty() {
         rows.push(vec![text("GPU"), text("none seen")]);
     }
@@ -85,6 +60,42 @@ pub(crate) fn section(writer: &mut Writer<'_>) {
     });
     conditions(writer);
     implementations(writer);
+}
+
+/// What is known of the machine.
+fn machine(writer: &mut Writer<'_>, host: &Host) -> Vec<Vec<Prose>> {
+    let mut rows = vec![
+        vec![text("system"), Prose::new().quote(&host.os).text(", ").quote(&host.arch)],
+        vec![text("processor"), optional(host.cpu_model.as_deref())],
+    ];
+    let count = (Number::Count(u64::from(host.n_cpus)), "", Format::Count);
+    let n_cpus = recorded(writer, "environment/cpus", count);
+    rows.push(vec![text("processors"), Prose::new().value(n_cpus)]);
+    if let Some(bytes) = host.memory_bytes {
+        let value = (Number::Real(bytes as f64 / 1e9), "GB", Format::Fixed(1));
+        let memory = recorded(writer, "environment/memory", value);
+        rows.push(vec![text("memory"), Prose::new().value(memory).text(" GB")]);
+    }
+    rows.push(vec![text("governor"), optional(host.governor.as_deref())]);
+    rows.push(vec![text("clock source"), optional(host.clocksource.as_deref())]);
+    rows.push(vec![
+        text("virtual machine"),
+        text(match host.virtualised {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not known",
+        }),
+    ]);
+    rows.push(vec![
+        text("kernel receive stamps"),
+        text(if host.kernel_stamps { "yes" } else { "no: instants are the client's own" }),
+    ]);
+    rows
+}
+
+/// Makes a claim of something that the environment says.
+fn recorded(writer: &mut Writer<'_>, id: &str, value: (Number, &str, Format)) -> ClaimRef {
+    writer.claim(id, value, Formula::Recorded, Source::Environment)
 }
 
 /// What was read of the machine just before each run.

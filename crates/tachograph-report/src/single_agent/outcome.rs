@@ -440,7 +440,7 @@ fn undecided(writer: &mut Writer<'_>) -> Option<Prose> {
 /// What the study cannot say.
 pub(super) fn limitations(writer: &mut Writer<'_>) {
     writer.heading("Risks and limitations");
-    let host = &writer.analysis.environment.host;
+    let host = writer.analysis.environment.host.as_ref();
     let mut items = vec![
         text(
             "Everything was measured on one machine, with one model and one set of input files. \
@@ -471,10 +471,10 @@ pub(super) fn limitations(writer: &mut Writer<'_>) {
              corrected.",
         ));
     }
-    if host.virtualised == Some(true) {
+    if host.is_some_and(|host| host.virtualised == Some(true)) {
         items.push(text("The machine is a virtual one; its neighbours are unknown."));
     }
-    if !host.kernel_stamps {
+    if host.is_some_and(|host| !host.kernel_stamps) {
         items.push(text(
             "The kernel gave no receive stamps, so the client's own delay is part of each latency.",
         ));

@@ -37,7 +37,7 @@ fn life(validity: &mut Validity, run: &RunFacts, agent: &AgentFacts) {
     let calls = || agent.own_calls.as_ref().unwrap_or(&agent.calls).iter();
     let told = [agent.ready, agent.began, agent.done].into_iter().flatten();
     let told: Vec<InstantNs> =
-        told.chain(calls().flat_map(|call| call.sent().into_iter().chain([call.end]))).collect();
+        told.chain(calls().flat_map(|call| call.sent().into_iter().chain(call.end()))).collect();
     let first = told.iter().min().copied();
     let last = told.iter().max().copied();
     for (by, words) in [
@@ -97,7 +97,7 @@ fn contradictions(own: &CallFacts, seen: &CallFacts) -> [(Option<f64>, &'static 
             "an agent says that it had the last token before it came from the server",
         ),
         (
-            too_early(Some(own.end), seen.last_token()),
+            too_early(own.end(), seen.last_token()),
             "an agent says that a call ended before its last token came from the server",
         ),
     ]

@@ -27,11 +27,19 @@ const CACHED_FRACTION_MAX: f64 = 0.05;
 const TEMPLATE_TOKENS_MAX: f64 = 64.0;
 
 pub(super) fn check(validity: &mut Validity, head: &StudyHead, facts: &[&RunFacts]) {
+    if head.plan.imported.is_some() {
+        for run in facts {
+            tokens(validity, run);
+        }
+        return;
+    }
     for run in facts {
         delays(validity, run, head.plan.primary.metric);
         clocks(validity, run);
         client_cpu(validity, run);
-        stolen(validity, run, head.environment.host.n_cpus);
+        if let Some(host) = &head.environment.host {
+            stolen(validity, run, host.n_cpus);
+        }
         prompt_cache(validity, run, head.plan.prompt_cache);
         tokens(validity, run);
         resets(validity, run);

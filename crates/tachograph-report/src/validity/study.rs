@@ -28,6 +28,12 @@ pub(super) fn check(
     planned: &[Configuration],
 ) {
     plan(validity, head);
+    if head.plan.imported.is_some() {
+        imported(validity);
+        servers(validity, head, facts);
+        collapse(validity, facts);
+        return;
+    }
     harness(validity, head);
     servers(validity, head, facts);
     let specs = Specs::of(planned);
@@ -48,6 +54,15 @@ fn plan(validity: &mut Validity, head: &StudyHead) {
     };
     validity.looked(Check::PlanDigest, 1);
     validity.found(Finding::on_study(Check::PlanDigest, Status::Invalid, words));
+}
+
+/// Results of another program: nobody of ours saw the requests, and their order was not
+/// drawn by lot.
+fn imported(validity: &mut Validity) {
+    validity.looked(Check::Imported, 1);
+    let words = "another program measured this: nothing about its clock, its client or the order \
+                 of its runs could be checked";
+    validity.found(Finding::on_study(Check::Imported, Status::Suspect, words));
 }
 
 /// A program without optimisation, or one that no commit describes.

@@ -176,7 +176,7 @@ fn environment() -> Environment {
             profile: "release".to_owned(),
             executable_sha256: Some(Digest::of(b"tacho")),
         },
-        host: Host {
+        host: Some(Host {
             os: "Linux 6.12.0".to_owned(),
             arch: "x86_64".to_owned(),
             cpu_model: Some("Example CPU @ 2.80GHz".to_owned()),
@@ -186,7 +186,7 @@ fn environment() -> Environment {
             memory_bytes: Some(8_000_000_000),
             virtualised: Some(true),
             kernel_stamps: true,
-        },
+        }),
         gpus: Vec::new(),
         servers: BTreeMap::from([("main".to_owned(), identity(&Shape::default()))]),
         implementations: BTreeMap::new(),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use tachograph_model::digest::Digest;
 use tachograph_model::event::RunOutcome;
 use tachograph_model::run::{ConfigurationId, RunId};
-use tachograph_model::study::{JournalEntry, LookDecision, Looked, RunBegun};
+use tachograph_model::study::{JournalEntry, LookDecision, Looked, RunBegun, Superseded};
 use tachograph_store::{Study, WriteError, check};
 use tachograph_testkit::study::{AT, FakeStudy, HARNESS_VERSION, StudyBuilder};
 
@@ -133,6 +134,43 @@ fn a_publication_replaces_the_last_one_of_its_kind_only() {
     assert_eq!(study.read_published("single-agent").unwrap(), fewer);
     assert_eq!(study.read_published("other").unwrap(), other);
     assert_eq!(study.published_kinds(), ["other", "single-agent"]);
+}
+
+#[test]
+fn a_superseded_study_is_said_once_and_its_manifest_says_it_too() {
+    let (earlier, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    written(earlier.path(), &fake());
+    written(root.path(), &fake());
+    let earlier = Study::open(earlier.path()).unwrap();
+    let superseded = Superseded {
+        study: "before".to_owned(),
+        plan_sha256: earlier.head().plan_sha256,
+        evidence_sha256: Digest::of(b"evidence"),
+        journal_head: earlier.journal_head(),
+        merkle_root: None,
+        reports: BTreeMap::new(),
+        reason: "the clock was wrong".to_owned(),
+    };
+    let mut study = Study::reopen(root.path(), HARNESS_VERSION, AT).unwrap();
+    study.supersede(superseded.clone(), AT).unwrap();
+    let journal = fs::read(root.path().join("journal.jsonl")).unwrap();
+    study.supersede(superseded.clone(), AT).unwrap();
+    assert_eq!(fs::read(root.path().join("journal.jsonl")).unwrap(), journal);
+    drop(study);
+    assert_eq!(check(root.path()).unwrap().findings, []);
+    let study = Study::open(root.path()).unwrap();
+    assert_eq!(study.head().superseded().collect::<Vec<_>>(), [&superseded]);
+    assert!(earlier.continues(superseded.journal_head));
+    // Every line of a journal is one that it continues, and no other is.
+    let second = earlier.head().journal[1].previous_sha256;
+    assert!(earlier.continues(second) && !earlier.continues(Digest::ZERO));
+
+    let path = root.path().join("manifest.json");
+    let manifest = fs::read_to_string(&path).unwrap();
+    assert!(manifest.contains("\"study\": \"before\""), "{manifest}");
+    fs::write(&path, manifest.replace("\"before\"", "\"afters\"")).unwrap();
+    let findings = check(root.path()).unwrap().findings;
+    assert_eq!(findings[0].path, "manifest.json", "{findings:?}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) struct AuditArgs {
     /// each other
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Hold every number against what this study says
+    /// Hold every number against what this study says, or the studies of this folder
     #[arg(long, value_name = "STUDY")]
     pub(crate) against: Option<PathBuf>,
     /// The form of the result

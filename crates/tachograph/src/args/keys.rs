@@ -15,9 +15,10 @@ use clap::Args;
 pub(crate) struct RenderArgs {
     /// The text, with placeholders
     pub(crate) template: PathBuf,
-    /// The study that its numbers come from
-    #[arg(long, value_name = "STUDY")]
-    pub(crate) study: PathBuf,
+    /// The study that its numbers come from, or a folder of studies; may be given several
+    /// times. Of several, a placeholder begins with a study's name: {{NAME:ID}}
+    #[arg(long, value_name = "STUDY", required = true)]
+    pub(crate) study: Vec<PathBuf>,
     /// Where the filled text goes; NAME.claims.json goes beside it
     #[arg(short, long, value_name = "NAME.md")]
     pub(crate) output: PathBuf,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tachograph_audit::{Audit, Known, Markup, Source};
 
 use crate::args::{AuditArgs, AuditForm};
+use crate::collection;
 use crate::derivation;
 use crate::evidence;
 use crate::failure::{Exit, Failure};
@@ -82,18 +83,24 @@ fn claims_of(path: &Path) -> Option<Vec<u8>> {
     (path.file_stem() == Some(&*of)).then_some(bytes)
 }
 
-/// Returns what a study says, number by number.
+/// Returns what a study says, or each study of a folder, number by number.
 fn known(study: &Path) -> Result<Vec<Known>, Failure> {
-    let derivation = derivation::derive(study)?;
-    let stated = derivation.rendered.stated().into_iter();
-    Ok(stated
-        .map(|stated| Known {
-            id: stated.id,
+    let folders = collection::studies(study)?;
+    let mut all = Vec::new();
+    for folder in &folders {
+        let derivation = derivation::derive(folder)?;
+        let name = match &*folders {
+            [_] => String::new(),
+            _ => format!("{}:", collection::name(folder)),
+        };
+        all.extend(derivation.rendered.stated().into_iter().map(|stated| Known {
+            id: format!("{name}{}", stated.id),
             value: stated.value,
             unit: stated.unit,
             words: stated.formula.to_owned(),
-        })
-        .collect())
+        }));
+    }
+    Ok(all)
 }
 
 fn as_json(audit: &Audit) -> Value {

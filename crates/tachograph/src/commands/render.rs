@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use tachograph_audit::{Markup, Source};
+use tachograph_report::Quoted;
 
 use crate::args::RenderArgs;
-use crate::derivation;
+use crate::collection;
+use crate::derivation::{self, Derivation};
 use crate::evidence;
 use crate::failure::{Exit, Failure};
 use crate::terminal::{note, out};
@@ -16,23 +18,28 @@ pub(crate) fn execute(args: &RenderArgs) -> Result<Exit, Failure> {
     let template = fs::read_to_string(&args.template).map_err(|error| {
         Failure::new(Exit::Usage, format!("could not read {}: {error}", args.template.display()))
     })?;
-    let derivation = derivation::derive(&args.study)?;
+    let mut derived = Vec::new();
+    for path in &args.study {
+        for study in collection::studies(path)? {
+            derived.push((collection::name(&study), derivation::derive(&study)?));
+        }
+    }
+    let quoted = quoted(&derived)?;
     let name = args
         .output
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let filled =
-        tachograph_report::fill(&template, &name, &derivation.rendered).map_err(|error| {
-            let failure = Failure::new(Exit::Usage, error.what.clone()).at(
-                &args.template.display().to_string(),
-                &template,
-                error.span.clone(),
-            );
-            match error.help {
-                Some(help) => failure.help(help),
-                None => failure,
-            }
-        })?;
+    let filled = tachograph_report::fill(&template, &name, &quoted).map_err(|error| {
+        let failure = Failure::new(Exit::Usage, error.what.clone()).at(
+            &args.template.display().to_string(),
+            &template,
+            error.span.clone(),
+        );
+        match error.help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    })?;
     evidence::write(&args.output, filled.text.as_bytes())?;
     let sidecar = sidecar_of(&args.output);
     evidence::write(&sidecar, filled.claims_json.as_bytes())?;
@@ -43,6 +50,24 @@ pub(crate) fn execute(args: &RenderArgs) -> Result<Exit, Failure> {
         note(format!("{typed} numbers are typed by hand: nothing binds them to the study"));
     }
     Ok(if args.strict && typed > 0 { Exit::AnswerIsNo } else { Exit::Done })
+}
+
+/// Returns studies as a text quotes them.
+///
+/// # Errors
+///
+/// A failure if two of them have one name.
+pub(crate) fn quoted(derived: &[(String, Derivation)]) -> Result<Vec<Quoted<'_>>, Failure> {
+    let quoted: Vec<Quoted<'_>> =
+        derived.iter().map(|(name, it)| Quoted { name, rendered: &it.rendered }).collect();
+    for (at, study) in quoted.iter().enumerate() {
+        if quoted[..at].iter().any(|earlier| earlier.name == study.name) {
+            let message = format!("two of the studies are called {}", study.name);
+            return Err(Failure::new(Exit::Usage, message)
+                .help("a text refers to a study by the name of its folder: rename one"));
+        }
+    }
+    Ok(quoted)
 }
 
 /// Returns where the sidecar of a text lies.

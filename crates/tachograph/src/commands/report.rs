@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use tachograph_report::{Headline, Status};
+use tachograph_report::{Headline, Rendered, Status};
 use tachograph_run::clock;
 use tachograph_store::Study;
 
-use crate::args::ReportArgs;
+use crate::args::{ReportArgs, ReportKind};
+use crate::collection;
 use crate::commands::run::write_failure;
+use crate::commands::validation;
 use crate::derivation::{self, Derivation};
 use crate::failure::{Exit, Failure};
 use crate::session::VERSION;
@@ -15,35 +17,79 @@ use crate::terminal::{note, out};
 
 /// Carries the command out.
 pub(crate) fn execute(args: &ReportArgs) -> Result<Exit, Failure> {
-    let derivation = publish(&args.study)?;
-    let folder = args.study.join("reports").join(derivation.rendered.kind());
-    let (n_claims, n_printed) = derivation.rendered.n_claims();
+    if args.kind == ReportKind::Validation {
+        return validation::execute(args);
+    }
+    if !args.against.is_empty() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "only a validation report is held against something",
+        )
+        .help("add --kind validation"));
+    }
+    let folders = collection::studies(&args.study)?;
+    if let [folder] = &*folders {
+        let derivation = publish(folder)?;
+        announce(folder, &derivation.rendered, &headline(&derivation));
+        return Ok(exit(&derivation));
+    }
+    let mut worst = Exit::Done;
+    for folder in &folders {
+        let derivation = publish(folder)?;
+        let place = folder.join("reports").join(derivation.rendered.kind()).join("report.html");
+        out(place.display());
+        if exit(&derivation) == Exit::Partial {
+            worst = Exit::Partial;
+        }
+    }
+    Ok(worst)
+}
+
+/// Says what was published and where.
+pub(crate) fn announce(study: &Path, rendered: &Rendered, headline: &str) {
+    let folder = study.join("reports").join(rendered.kind());
+    let (n_claims, n_printed) = rendered.n_claims();
     note(format!("{n_claims} claims stand behind {n_printed} printed numbers"));
-    out(headline(&derivation));
+    out(headline);
     out(format!("\n{}", folder.join("report.md").display()));
     out(folder.join("report.html").display());
+}
+
+/// Returns the exit code of a report: one of an unfinished study is partial.
+pub(crate) fn exit(derivation: &Derivation) -> Exit {
     let (n_planned, n_sealed) = derivation.analysis.n_runs();
     if n_sealed < n_planned {
         note(format!("only {n_sealed} of {n_planned} runs are sealed; the report says so"));
-        return Ok(Exit::Partial);
+        return Exit::Partial;
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
-/// Derives and publishes everything.
+/// Derives and publishes everything that the plan asks for.
 ///
 /// # Errors
 ///
 /// A failure if the study is not what was sealed, or cannot be written.
 pub(crate) fn publish(folder: &Path) -> Result<Derivation, Failure> {
     let derivation = derivation::derive(folder)?;
-    let files = derivation.files()?;
     let at = clock::rfc3339_now();
     let mut study = Study::reopen(folder, VERSION, &at).map_err(|error| write_failure(&error))?;
-    study
-        .publish(derivation.rendered.kind(), &files, &at)
-        .map_err(|error| write_failure(&error))?;
+    publish_main(&derivation, &mut study, &at)?;
     Ok(derivation)
+}
+
+/// Publishes the report that the plan asks for, with tables and pages.
+///
+/// # Errors
+///
+/// A failure if the study cannot be written.
+pub(crate) fn publish_main(
+    derivation: &Derivation,
+    study: &mut Study,
+    at: &str,
+) -> Result<(), Failure> {
+    let files = derivation.files()?;
+    study.publish(derivation.rendered.kind(), &files, at).map_err(|error| write_failure(&error))
 }
 
 /// Returns one line per configuration: mean, ratio to the baseline, verdict. Of

@@ -1,18 +1,19 @@
 //! `tacho verify`: recomputes a study's report from its raw events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tachograph_attest::keys::PublicKey;
 use tachograph_model::plan::parse;
-use tachograph_report::Verification;
+use tachograph_report::{Rendered, VALIDATION, Verification};
 use tachograph_store::{Check, OpenStudy, Study};
 
 use crate::args::VerifyArgs;
 use crate::attestation;
-use crate::commands::render;
-use crate::derivation::{self, Derivation, open_failure};
+use crate::collection;
+use crate::derivation::{self, Beside, Derivation, open_failure};
+use crate::documents::{self, DocumentFindings};
 use crate::failure::{Exit, Failure};
 use crate::ro_crate;
 use crate::session::VERSION;
@@ -26,7 +27,7 @@ const REWRITTEN: &str = "whether somebody rewrote files, journal and manifest to
 #[derive(Debug)]
 pub(crate) struct Verdict {
     check: Check,
-    /// The comparison with the published report, or why there is none.
+    /// The comparison with the published reports, or why there is none.
     comparison: Result<Verification, String>,
     /// Everything that is wrong, a line each.
     wrong: Vec<String>,
@@ -42,22 +43,70 @@ pub(crate) struct Verdict {
 /// Carries the command out.
 pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
     let key = args.key.as_deref().map(attestation::public_key).transpose()?;
-    let mut verdict = evidence(&args.study)?;
-    verdict.add_companions(&args.study, key.as_ref())?;
-    verdict.add_documents(&args.document)?;
-    if args.json {
-        out(format!("{:#}", verdict.as_json()));
-    } else {
-        for line in &verdict.wrong {
-            out(line);
+    let folders = collection::studies(&args.study)?;
+    if let [folder] = &*folders {
+        let mut verdict = evidence(folder)?;
+        verdict.add_companions(folder, key.as_ref())?;
+        verdict.add_documents(documents::check(&args.document, &[(folder, &verdict)])?);
+        if args.json {
+            out(format!("{:#}", verdict.as_json()));
+        } else {
+            verdict.print();
         }
-        out(verdict.summary());
-        out("not checked:");
-        for line in &verdict.not_checked {
-            out(format!("  - {line}"));
-        }
+        return Ok(verdict.exit());
     }
-    Ok(verdict.exit())
+    let mut verdicts = Vec::new();
+    for folder in &folders {
+        let mut verdict = evidence(folder)?;
+        verdict.add_companions(folder, key.as_ref())?;
+        verdicts.push((folder, verdict));
+    }
+    let each: Vec<_> = verdicts.iter().map(|(folder, verdict)| (*folder, verdict)).collect();
+    let documents = documents::check(&args.document, &each)?;
+    Ok(several(&verdicts, &documents, args.json))
+}
+
+/// Says what became of the studies of a folder, one after the other.
+fn several(verdicts: &[(&PathBuf, Verdict)], documents: &DocumentFindings, as_json: bool) -> Exit {
+    let exits = verdicts.iter().map(|(_, verdict)| verdict.exit());
+    let of_documents = if documents.wrong.is_empty() { Exit::Done } else { Exit::AnswerIsNo };
+    // The answer "no" is graver than an unfinished study.
+    let grave = |exit: &Exit| (*exit == Exit::AnswerIsNo, *exit as u8);
+    let exit = exits.chain([of_documents]).max_by_key(grave).unwrap_or(Exit::Done);
+    if as_json {
+        let each: BTreeMap<String, serde_json::Value> = verdicts
+            .iter()
+            .map(|(folder, verdict)| (collection::name(folder), verdict.as_json()))
+            .collect();
+        let value = json!({
+            "verified": exit == Exit::Done,
+            "studies": each,
+            "documents": {"wrong": documents.wrong, "n_printed": documents.n_printed},
+        });
+        out(format!("{value:#}"));
+        return exit;
+    }
+    for (folder, verdict) in verdicts {
+        let name = collection::name(folder);
+        for line in &verdict.wrong {
+            out(format!("{name}: {line}"));
+        }
+        let summary = verdict.summary();
+        out(format!("{name}: {}", summary.lines().next().unwrap_or_default()));
+    }
+    for line in &documents.wrong {
+        out(line);
+    }
+    if documents.n_printed > 0 {
+        out(format!("{} numbers of other texts recomputed", documents.n_printed));
+    }
+    let not_checked: BTreeSet<&String> =
+        verdicts.iter().flat_map(|(_, verdict)| &verdict.not_checked).collect();
+    out("not checked:");
+    for line in not_checked {
+        out(format!("  - {line}"));
+    }
+    exit
 }
 
 /// Verifies a study with the files that speak of it.
@@ -109,7 +158,8 @@ fn evidence(folder: &Path) -> Result<Verdict, Failure> {
             plan_follows(&derivation.study, &mut wrong, &mut not_checked);
             let looks = tachograph_report::check_looks(derivation.study.head(), &derivation.facts);
             wrong.extend(looks.iter().map(ToString::to_string));
-            (compare(&derivation, &mut wrong)?, Some(derivation))
+            let found = (&mut wrong, &mut not_checked);
+            (compare(&derivation, check.is_damaged(), found)?, Some(derivation))
         }
         Err(error) if check.is_damaged() => {
             (Err(format!("the report could not be recomputed: {error}")), None)
@@ -130,45 +180,95 @@ fn evidence(folder: &Path) -> Result<Verdict, Failure> {
     })
 }
 
-/// Compares the published files with what follows from the events.
+/// Compares every published report with what follows from the events; returns why there
+/// is nothing to compare, if that is so.
 fn compare(
     derivation: &Derivation,
-    wrong: &mut Vec<String>,
+    is_damaged: bool,
+    (wrong, not_checked): (&mut Vec<String>, &mut Vec<String>),
 ) -> Result<Result<Verification, String>, Failure> {
-    let study = &derivation.study;
-    let kind = derivation.rendered.kind();
-    if !study.published_kinds().iter().any(|published| published == kind) {
-        return Ok(Err("no report is published; `tacho report` writes one".to_owned()));
-    }
-    let expected = derivation.files()?;
-    let mut published = BTreeMap::new();
-    for path in expected.keys().map(String::as_str).chain(study.published_paths(kind)) {
-        let bytes =
-            study.read_as_it_is(path).map_err(|error| open_failure(&error, study.folder()))?;
-        if let Some(bytes) = bytes {
-            published.insert(path.to_owned(), bytes);
-        }
-    }
-    let verification = tachograph_report::compare(&derivation.rendered, &published);
     let before = wrong.len();
-    wrong.extend(verification.differences.iter().map(ToString::to_string));
-    for (path, bytes) in expected.iter().filter(|(path, _)| path.starts_with("tables/")) {
-        match published.get(path) {
-            None => wrong.push(format!("{path}: the file is missing; run tacho report")),
-            Some(found) if found != bytes => {
-                wrong.push(format!("{path}: the table does not follow from the events"));
+    let main = derivation.rendered.kind();
+    let mut found: Option<Verification> = None;
+    for kind in derivation.study.published_kinds() {
+        let verification = if kind == main {
+            let verification = compare_files(derivation, &derivation.rendered)?;
+            compare_tables(derivation, wrong)?;
+            verification
+        } else if kind == VALIDATION {
+            match validation(derivation) {
+                Ok(beside) => {
+                    not_checked.extend(beside.not_checked);
+                    compare_files(derivation, &beside.rendered)?
+                }
+                // What is damaged is named already.
+                Err(reason) if is_damaged => {
+                    not_checked.insert(0, format!("the report {VALIDATION}: {reason}"));
+                    continue;
+                }
+                Err(reason) => {
+                    wrong.push(reason);
+                    continue;
+                }
             }
-            Some(_) => {}
+        } else {
+            not_checked.push(format!("the report {kind}: this tacho knows no such kind"));
+            continue;
+        };
+        wrong.extend(verification.differences.iter().map(ToString::to_string));
+        match &mut found {
+            Some(found) => found.add(verification),
+            None => found = Some(verification),
         }
     }
-    let written_by = study.head().created().map_or("", |created| &*created.harness_version);
+    let written_by = derivation.study.head().created().map_or("", |it| &*it.harness_version);
     if wrong.len() > before && written_by != VERSION {
         wrong.push(format!(
             "the study was made by tacho {written_by} and this is {VERSION}: a difference in words \
              or layout may come from that; `tacho report` publishes anew"
         ));
     }
-    Ok(Ok(verification))
+    Ok(found.ok_or_else(|| "no report is published; `tacho report` writes one".to_owned()))
+}
+
+/// Returns the report `validation` that follows from the events and from what it was
+/// held against.
+fn validation(derivation: &Derivation) -> Result<Beside, String> {
+    let files = derivation.held_against().map_err(|failure| failure.to_string())?;
+    derivation.validation(files).map_err(|error| error.to_string())
+}
+
+/// Compares the published files of one report with what follows from the events.
+fn compare_files(derivation: &Derivation, rendered: &Rendered) -> Result<Verification, Failure> {
+    let study = &derivation.study;
+    let expected = rendered.files();
+    let mut published = BTreeMap::new();
+    for path in expected.keys().map(String::as_str).chain(study.published_paths(rendered.kind())) {
+        let bytes =
+            study.read_as_it_is(path).map_err(|error| open_failure(&error, study.folder()))?;
+        if let Some(bytes) = bytes {
+            published.insert(path.to_owned(), bytes);
+        }
+    }
+    Ok(tachograph_report::compare(rendered, &published))
+}
+
+/// Compares the tables with what follows from the events.
+fn compare_tables(derivation: &Derivation, wrong: &mut Vec<String>) -> Result<(), Failure> {
+    let study = &derivation.study;
+    for (path, bytes) in derivation.files()?.iter().filter(|(path, _)| path.starts_with("tables/"))
+    {
+        let found =
+            study.read_as_it_is(path).map_err(|error| open_failure(&error, study.folder()))?;
+        match found {
+            None => wrong.push(format!("{path}: the file is missing; run tacho report")),
+            Some(found) if found != *bytes => {
+                wrong.push(format!("{path}: the table does not follow from the events"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Checks that `plan.lock.json` follows from `plan.toml`, where no command line
@@ -188,6 +288,30 @@ fn plan_follows(study: &OpenStudy, wrong: &mut Vec<String>, not_checked: &mut Ve
 }
 
 impl Verdict {
+    /// Returns the study's report, if it could be recomputed.
+    pub(crate) fn rendered(&self) -> Option<&Rendered> {
+        self.derivation.as_ref().map(|derivation| &derivation.rendered)
+    }
+
+    /// Adds what was found of texts that quote the study.
+    fn add_documents(&mut self, checked: DocumentFindings) {
+        self.wrong.extend(checked.wrong);
+        self.not_checked.extend(checked.not_checked);
+        self.n_document_numbers += checked.n_printed;
+    }
+
+    /// Prints what is wrong, the verdict, and what was not checked.
+    fn print(&self) {
+        for line in &self.wrong {
+            out(line);
+        }
+        out(self.summary());
+        out("not checked:");
+        for line in &self.not_checked {
+            out(format!("  - {line}"));
+        }
+    }
+
     /// Adds what the files say that speak of the study: its attestation and its
     /// description as an RO-Crate.
     fn add_companions(&mut self, folder: &Path, key: Option<&PublicKey>) -> Result<(), Failure> {
@@ -212,35 +336,6 @@ impl Verdict {
         self.not_checked.extend(attested.not_checked);
         self.signed = attested.signed;
         self.wrong.extend(described);
-        Ok(())
-    }
-
-    /// Checks texts whose numbers are bound to the study's claims.
-    fn add_documents(&mut self, documents: &[PathBuf]) -> Result<(), Failure> {
-        for path in documents {
-            let Some(derivation) = &self.derivation else {
-                self.not_checked.push(format!("{}: the study cannot be read", path.display()));
-                continue;
-            };
-            let name = path.display();
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(Exit::Usage, format!("could not read {name}: {error}"))
-            })?;
-            let place = render::sidecar_of(path);
-            let sidecar = std::fs::read(&place).map_err(|error| {
-                Failure::new(Exit::Usage, format!("could not read {}: {error}", place.display()))
-                    .help("`tacho render` writes it beside the text")
-            })?;
-            match tachograph_report::check_document(&text, &sidecar, &derivation.rendered) {
-                Ok(checked) => {
-                    let lines = checked.wrong.into_iter();
-                    self.wrong
-                        .extend(lines.map(|(line, what)| format!("{name}, line {line}: {what}")));
-                    self.n_document_numbers += checked.n_printed;
-                }
-                Err(reason) => self.wrong.push(format!("{}: {reason}", place.display())),
-            }
-        }
         Ok(())
     }
 

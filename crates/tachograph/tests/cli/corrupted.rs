@@ -186,7 +186,7 @@ fn edit_with_claim(study: &Path) {
 }
 
 /// Makes journal and manifest say that files are what they are now, the chain included.
-fn rehash(study: &Path, paths: &[&str]) {
+pub(super) fn rehash(study: &Path, paths: &[&str]) {
     lines(study, |lines| {
         let mut previous = Digest::ZERO.to_string();
         for line in lines.iter_mut() {
@@ -251,7 +251,7 @@ fn signed() -> Place {
     place
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

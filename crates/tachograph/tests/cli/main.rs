@@ -12,6 +12,7 @@ mod bad_input;
 mod cassette;
 mod compared;
 mod corrupted;
+mod import;
 mod interrupted;
 mod listening;
 mod planted;
@@ -20,6 +21,7 @@ mod stopping;
 mod straight_line;
 mod tap;
 mod together;
+mod validated;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tachograph_model::call::{Assembly, CallRecord};
 use tachograph_model::canonical::canonical_request;
-use tachograph_model::event::{Chunk, Event, Stage};
+use tachograph_model::event::{CallReported, Chunk, Event, Stage};
 use tachograph_model::plan::Plan;
 use tachograph_model::units::{DurationNs, InstantNs};
 use tachograph_stats::Sample;
@@ -49,10 +49,12 @@ pub(super) fn read(
         scheduling_delay: None,
         files: BTreeMap::new(),
         skipped: BTreeMap::new(),
+        reported: None,
     };
     let mut stages = Stages::default();
     let mut clocks = Vec::new();
     let mut calls = Calls::default();
+    let mut reported = Vec::new();
     for (line, event) in own {
         match event {
             Event::Ready(ready) => {
@@ -76,10 +78,19 @@ pub(super) fn read(
                 facts.workflow = Some(done.outcome);
                 facts.done = Some(done.at_ns);
             }
+            Event::AgentReported(agent) => {
+                facts.implementation.clone_from(&agent.implementation);
+                facts.workflow = Some(agent.outcome);
+                facts.reported = Some(Box::new(agent));
+            }
+            Event::CallReported(call) => reported.push((line, call)),
             event => calls.add(line, event),
         }
     }
-    facts.stages = stages.durations();
+    facts.stages = match &facts.reported {
+        Some(agent) => agent.stages.clone(),
+        None => stages.durations(),
+    };
     facts.began = stages.began().or(facts.ready);
     facts.clock_step = clock_step(&clocks);
     facts.n_stray_events = calls.assembly.n_stray();
@@ -100,9 +111,36 @@ pub(super) fn read(
     }
     let read = calls.read(name, rules);
     facts.calls = read.calls;
+    facts.calls.extend(as_reported(reported, rules));
     facts.n_unfinished_calls = read.n_unfinished;
     facts.scheduling_delay = read.scheduling_delay;
     facts
+}
+
+/// Returns calls that another program reported.
+fn as_reported(calls: Vec<(u64, CallReported)>, rules: &Rules<'_>) -> Vec<CallFacts> {
+    let threshold = DurationNs::from_millis(rules.plan.cold_load_threshold_ms);
+    let mut servers = Servers::default();
+    let one = |(line, call): (u64, CallReported)| {
+        let server = servers.shared(&call.server);
+        let cold = call.server_timings.load_ns.is_some_and(|load| load > threshold);
+        CallFacts::reported(call, server, cold, line)
+    };
+    calls.into_iter().map(one).collect()
+}
+
+/// A name for all calls of a server, not one for each.
+#[derive(Default)]
+struct Servers(BTreeSet<Arc<str>>);
+
+impl Servers {
+    fn shared(&mut self, name: &str) -> Arc<str> {
+        self.0.get(name).cloned().unwrap_or_else(|| {
+            let server: Arc<str> = Arc::from(name);
+            self.0.insert(Arc::clone(&server));
+            server
+        })
+    }
 }
 
 /// The marks of an agent's stages.
@@ -176,14 +214,9 @@ impl Calls {
         }
         let is_first = |call: u32| rules.cold.iter().any(|(of, at)| of == name && *at == call);
         let threshold = DurationNs::from_millis(rules.plan.cold_load_threshold_ms);
-        // A name for all calls of a server, not one for each.
-        let mut servers: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut servers = Servers::default();
         let calls = records.iter().map(|record| {
-            let server = servers.get(&*record.sent.server).cloned().unwrap_or_else(|| {
-                let server: Arc<str> = Arc::from(&*record.sent.server);
-                servers.insert(Arc::clone(&server));
-                server
-            });
+            let server = servers.shared(&record.sent.server);
             let loaded = record.finished.server.load_ns.is_some_and(|load| load > threshold);
             let cold = loaded || is_first(record.sent.call);
             let line = self.lines.get(&record.sent.call).copied().unwrap_or_default();
