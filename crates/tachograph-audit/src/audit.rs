@@ -135,6 +135,7 @@ pub fn audit(sources: &[Source<'_>], known: Option<&[Known]>) -> Result<Audit, A
     }
     let readings: Vec<Reading<'_>> = documents.iter().map(Reading::of).collect();
     let mut audit = Audit { findings: Vec::new(), coverage: Vec::new(), support: Vec::new() };
+    let mut studies = Vec::new();
     for (reading, source) in readings.iter().zip(sources) {
         let relations = merged(rules::relations(reading));
         let bound = match source.claims {
@@ -149,8 +150,9 @@ pub fn audit(sources: &[Source<'_>], known: Option<&[Known]>) -> Result<Audit, A
         found.sort_by_key(|it| (it.place.start, it.rule));
         audit.findings.extend(found);
         audit.coverage.push(coverage(reading, &relations, &bound.ranges));
+        studies.push(bound.study);
     }
-    audit.findings.extend(across(&readings));
+    audit.findings.extend(across(&readings, &studies));
     if let Some(known) = known {
         for reading in &readings {
             let (support, findings) = known::compare(reading, known);
@@ -288,8 +290,9 @@ fn coverage(
     }
 }
 
-/// Finds quantities that have one value in one document and another in another.
-fn across(readings: &[Reading<'_>]) -> Vec<Finding> {
+/// Finds quantities that have one value in one document and another in another. Reports
+/// of two studies, which their claims name, speak of two things.
+fn across(readings: &[Reading<'_>], studies: &[Option<String>]) -> Vec<Finding> {
     if readings.len() < 2 {
         return Vec::new();
     }
@@ -298,9 +301,14 @@ fn across(readings: &[Reading<'_>]) -> Vec<Finding> {
         .enumerate()
         .flat_map(|(index, reading)| twice::mentions(reading, index))
         .collect();
+    let of_one_study = |one: usize, other: usize| match (&studies[one], &studies[other]) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
     twice::pairs(&mentions)
         .into_iter()
         .filter(|pair| !pair.agree && pair.later.0 != pair.earlier.0)
+        .filter(|pair| of_one_study(pair.later.0, pair.earlier.0))
         .map(|pair| {
             let later = place(&readings[pair.later.0], pair.later.1);
             let earlier = place(&readings[pair.earlier.0], pair.earlier.1);

@@ -37,6 +37,8 @@ pub enum ClaimsError {
 #[derive(Debug, Deserialize)]
 struct Sidecar {
     schema: String,
+    /// Which study it speaks of.
+    plan_sha256: Option<String>,
     printed: Vec<Printed>,
 }
 
@@ -56,6 +58,8 @@ pub(crate) struct Bound {
     pub(crate) ranges: Vec<Range<usize>>,
     /// Those that are not what their claims print.
     pub(crate) findings: Vec<Finding>,
+    /// The study that it speaks of, by the digest of its plan.
+    pub(crate) study: Option<String>,
 }
 
 /// Checks the bound numbers of a report.
@@ -70,10 +74,11 @@ pub(crate) fn check(
     if !sidecar.schema.starts_with(SCHEMA) {
         return Err(content(format!("its schema is {:?}, not {SCHEMA}…", sidecar.schema)));
     }
-    Ok(match source.markup {
+    let bound = match source.markup {
         Markup::Markdown => in_markdown(reading, &sidecar.printed),
         Markup::Html => in_html(reading, &sidecar.printed),
-    })
+    };
+    Ok(Bound { study: sidecar.plan_sha256, ..bound })
 }
 
 /// How far text may have moved since the claims were bound.

@@ -239,3 +239,37 @@ fn bytes_that_are_no_text_are_refused() {
     let error = Document::parse("x.md", b"\xff", Markup::Markdown).expect_err("it is no text");
     assert!(error.to_string().starts_with("x.md: it is not UTF-8"), "{error}");
 }
+
+#[test]
+fn one_unit_behind_a_range_is_that_of_both_ends() {
+    holds("Warm calls lie between 570.46 and 626.12 ms.");
+    breaks("Warm calls lie between 626.12 and 570.46 ms.", "range", "626.12", None);
+}
+
+#[test]
+fn an_interval_behind_a_fraction_is_no_share_of_it() {
+    holds("Of the calls, 1 / 6 [3.0 %, 56.4 %] failed.");
+    breaks("Of the calls, 1 of 6 (3.0 %) failed.", "granularity", "3.0 %", Some("16.7%"));
+}
+
+#[test]
+fn reports_of_two_studies_speak_of_two_things() {
+    let text = "# Report\n\n- Baseline throughput: 99.34 tok/s\n";
+    let other = text.replace("99.34", "114.54");
+    let sidecar = |plan: &str| {
+        format!("{{\"schema\":\"tachograph-claims/1\",\"plan_sha256\":\"{plan}\",\"printed\":[]}}")
+    };
+    let n_found = |plans: [&str; 2]| {
+        let claims = plans.map(sidecar);
+        let source = |name, bytes, at: usize| Source {
+            name,
+            bytes,
+            markup: Markup::Markdown,
+            claims: Some(claims[at].as_bytes()),
+        };
+        let sources = [source("a.md", text.as_bytes(), 0), source("b.md", other.as_bytes(), 1)];
+        audit(&sources, None).expect("text is text").findings.len()
+    };
+    assert_eq!(n_found(["one", "one"]), 1);
+    assert_eq!(n_found(["one", "two"]), 0);
+}

@@ -18,7 +18,7 @@ use toml::Spanned;
 use crate::plan::parse::{PlanError, at, with_nearest_name};
 
 /// The version of the format of `claims.toml`.
-pub const CLAIMS_LIST_SCHEMA: &str = "tachograph-claims/1";
+pub const CLAIMS_LIST_SCHEMA: &str = "tachograph-claims-list/1";
 
 /// Why a text is no list of claims: what is wrong, and where.
 pub type ClaimsListError = PlanError;

@@ -94,6 +94,8 @@ pub struct Analysis {
     pub(crate) contest: Option<Implementations>,
     /// What another program's results are, if the study was imported.
     pub(crate) imported: Option<ImportedAnalysis>,
+    /// Whether any call says how long its model took to load.
+    pub(crate) knows_loads: bool,
     pub(crate) validity: Validity,
     pub(crate) deviations: Vec<Deviation>,
 }
@@ -272,6 +274,7 @@ pub fn analyse(head: &StudyHead, facts: &[RunFacts]) -> Analysis {
         concurrency,
         contest,
         imported: ImportedAnalysis::of(plan, &planned, &facts, &runs, &rule),
+        knows_loads: facts.iter().any(|run| run.calls().any(|call| call.load_ms().is_some())),
         deviations: deviation::list(head, &facts, stopping.as_ref()),
         trend,
         // Theory for a number of blocks that was fixed beforehand.

@@ -463,6 +463,18 @@ impl Contrast {
     }
 }
 
+impl Refusal {
+    /// Returns why there is no verdict, in a few words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Invalid => "none: invalid evidence",
+            Self::TooFew => "none: too few runs",
+            Self::NotPositive => "none: a ratio needs values above zero",
+            Self::OutOfRange => "none: no bound",
+        }
+    }
+}
+
 impl Row {
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         self.outcome.ok().map(|judged| judged.verdict)

@@ -161,6 +161,7 @@ pub(crate) enum Formula {
     SpeedupElsewhere,
     EfficiencyElsewhere,
     SlowdownElsewhere,
+    SlowedDown,
     SdWithinLevels,
     LevelsApart,
     Claimed,
@@ -170,6 +171,7 @@ pub(crate) enum Formula {
     ChangeSince,
     PointsSince,
     WithinStudy,
+    BetweenStudies,
 }
 
 impl Formula {
@@ -206,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_glossary_is_complete_and_its_names_differ() {
-        let last = Formula::WithinStudy as usize;
+        let last = Formula::BetweenStudies as usize;
         let formulas: BTreeSet<Formula> = Formula::all().collect();
         assert_eq!(formulas.len(), last + 1, "every variant has an entry");
         let names: BTreeSet<&str> = Formula::all().map(Formula::name).collect();

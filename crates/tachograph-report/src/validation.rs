@@ -8,6 +8,7 @@
 //! earlier number that is not reproduced may have been right about another machine.
 
 mod against;
+mod between;
 mod closing;
 mod decision;
 mod document;
@@ -107,11 +108,12 @@ fn write(findings: &Findings<'_>) -> Report {
     earlier_page::section(&mut writer, findings);
     document_page::decisions(&mut writer, findings);
     earlier_page::decisions(&mut writer, findings);
+    between::section(&mut writer, findings);
     closing::stale(&mut writer, findings);
     closing::risks(&mut writer, findings);
     closing::verification(&mut writer, findings);
     appendix::glossary(&mut writer);
-    let facts = masthead(findings);
+    let facts = masthead(findings, writer.when());
     let title = &analysis.plan.name;
     let mut report = writer.into_report("Tachograph · validation report", title, facts);
     report.kind = VALIDATION;
@@ -119,10 +121,10 @@ fn write(findings: &Findings<'_>) -> Report {
     report
 }
 
-fn masthead(findings: &Findings<'_>) -> Vec<(&'static str, Prose)> {
+fn masthead(findings: &Findings<'_>, when: (&'static str, Prose)) -> Vec<(&'static str, Prose)> {
     let analysis = findings.own.analysis;
     vec![
-        ("Measured", Prose::new().quote(&analysis.environment.started_at)),
+        when,
         ("Main report", code(findings.own.rendered.kind())),
         ("Primary metric", text(analysis.plan.primary.metric.title())),
         ("Validity", Prose::new().status(analysis.validity.worst())),

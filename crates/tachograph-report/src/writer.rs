@@ -65,6 +65,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Returns when the study was measured, or imported.
+    pub(crate) fn when(&self) -> (&'static str, Prose) {
+        let word = if self.analysis.plan.imported.is_some() { "Imported" } else { "Measured" };
+        (word, Prose::new().quote(&self.analysis.environment.started_at))
+    }
+
     fn masthead(&mut self) -> Vec<(&'static str, Prose)> {
         let analysis = self.analysis;
         let (_, sealed) = analysis.n_runs();
@@ -77,10 +83,7 @@ impl<'a> Writer<'a> {
         let planned = self.count("study/runs_planned", planned, Source::Plan);
         let blocks = self.stated_count("plan/blocks", u64::from(analysis.plan.blocks));
         vec![
-            (
-                if analysis.plan.imported.is_some() { "Imported" } else { "Measured" },
-                Prose::new().quote(&analysis.environment.started_at),
-            ),
+            self.when(),
             (
                 "Runs",
                 if analysis.imported.is_some() {
@@ -90,7 +93,10 @@ impl<'a> Writer<'a> {
                 },
             ),
             ("Blocks", Prose::new().text(at_most).value(blocks)),
-            ("Primary metric", text(analysis.plan.primary.metric.title())),
+            (
+                if analysis.imported.is_some() { "Metric" } else { "Primary metric" },
+                text(analysis.plan.primary.metric.title()),
+            ),
             ("Validity", Prose::new().status(analysis.validity.worst())),
             ("Plan digest", code(analysis.plan_sha256.short())),
         ]
@@ -323,6 +329,9 @@ impl<'a> Writer<'a> {
 
     /// Returns what each table must say when the prompt cache was left on.
     pub(crate) fn cache_note(&self) -> Prose {
+        if self.analysis.imported.is_some() {
+            return Prose::new();
+        }
         match self.analysis.plan.prompt_cache {
             PromptCache::On => text(" The server's prompt cache was on."),
             PromptCache::Nonce | PromptCache::Off => Prose::new(),

@@ -231,7 +231,7 @@ pub(crate) mod tests {
         /// Returns a disk whose change number `at` fails, and the count of changes.
         pub(crate) fn failing_at(at: u64, torn: bool) -> (Self, Arc<Fault>) {
             let fault = Arc::new(Fault { n_changes: AtomicU64::new(0), at, torn });
-            (Self { fault: Some(Arc::clone(&fault)) }, fault)
+            (Self { fault: Some(Arc::clone(&fault)), ..Self::default() }, fault)
         }
     }
 }

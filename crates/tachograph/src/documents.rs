@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 
 /// What was found of texts.
 #[derive(Debug, Default)]
-pub(crate) struct Checked {
+pub(crate) struct DocumentFindings {
     /// Everything that is wrong, a line each.
     pub(crate) wrong: Vec<String>,
     pub(crate) not_checked: Vec<String>,
@@ -32,14 +32,14 @@ pub(crate) struct Checked {
 pub(crate) fn check(
     texts: &[PathBuf],
     studies: &[(&PathBuf, &Verdict)],
-) -> Result<Checked, Failure> {
+) -> Result<DocumentFindings, Failure> {
     let named: Vec<_> = studies
         .iter()
         .filter_map(|(folder, verdict)| Some((collection::name(folder), verdict.rendered()?)))
         .collect();
     let quoted: Vec<Quoted<'_>> =
         named.iter().map(|(name, rendered)| Quoted { name, rendered }).collect();
-    let mut checked = Checked::default();
+    let mut checked = DocumentFindings::default();
     for path in texts {
         let name = path.display();
         if quoted.is_empty() {

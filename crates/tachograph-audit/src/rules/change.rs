@@ -39,13 +39,36 @@ pub(super) fn find(reading: &Reading<'_>) -> Vec<Relation> {
     relations
 }
 
+/// Returns whether a number is one of two between square brackets.
+fn is_end_of_interval(reading: &Reading<'_>, number: usize) -> bool {
+    let it = &reading.numbers[number];
+    let text = &reading.block(number).text;
+    let before = words::tail(&text[..it.range.start]);
+    let after = words::head(&text[it.end..]);
+    let (Some(open), Some(close)) = (before.rfind(['[', ']']), after.find(['[', ']'])) else {
+        return false;
+    };
+    let (open, close) = (it.range.start - before.len() + open, it.end + close);
+    let inside = |at: &usize| {
+        let range = &reading.numbers[*at].range;
+        open < range.start && range.end <= close
+    };
+    let block = reading.in_block(it.block);
+    let near = block.start.max(number.saturating_sub(2))..block.end.min(number + 3);
+    text[open..].starts_with('[')
+        && text[close..].starts_with(']')
+        && near.filter(inside).count() == 2
+}
+
 /// Returns whether a number can be a difference. An estimate with an interval of
-/// its own need not be the quotient of two other estimates.
+/// its own, or an end of it, need not be the quotient of two other estimates.
 fn is_difference(reading: &Reading<'_>, number: usize) -> bool {
     let it = &reading.numbers[number];
     let has_interval =
         reading.block(number).text[it.end..].trim_start_matches([' ', '*']).starts_with('[');
-    (it.unit.is(PERCENT) || it.unit.is(FACTOR) || it.unit.is(POINTS)) && !has_interval
+    (it.unit.is(PERCENT) || it.unit.is(FACTOR) || it.unit.is(POINTS))
+        && !has_interval
+        && !is_end_of_interval(reading, number)
 }
 
 /// Returns whether a number is a difference that no pair beside it explains.

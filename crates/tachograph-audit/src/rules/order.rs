@@ -94,7 +94,7 @@ fn pair_in_order(
     (high, higher): (usize, Statistic),
 ) -> Relation {
     let numbers = vec![low, high];
-    if !reading.numbers[high].base().is_below(reading.numbers[low].base()) {
+    if !descends(reading, low, high) {
         return Relation::holds(Rule::Order, numbers);
     }
     let message = format!(
@@ -141,9 +141,17 @@ fn ranges(reading: &Reading<'_>, sentence: &Sentence) -> Vec<(usize, usize)> {
     found
 }
 
+/// Returns whether the second of two numbers is below the first. A first one without a
+/// unit has that of the second: "between 570 and 626 ms".
+fn descends(reading: &Reading<'_>, first: usize, second: usize) -> bool {
+    let (first, second) = (&reading.numbers[first], &reading.numbers[second]);
+    let scale = if first.unit.is_none() { second.unit.scale } else { first.unit.scale };
+    second.base().is_below(first.span().scaled(scale))
+}
+
 fn ascends(reading: &Reading<'_>, (low, high): (usize, usize)) -> Relation {
     let numbers = vec![low, high];
-    if !reading.numbers[high].base().is_below(reading.numbers[low].base()) {
+    if !descends(reading, low, high) {
         return Relation::holds(Rule::Range, numbers);
     }
     let message =

@@ -179,7 +179,18 @@ fn half_width(
     let stated = reading.numbers[half].size().scaled(scale(half, sd));
     let size = reading.numbers[n].value;
     if size < 2.0 {
-        return None;
+        let message = format!(
+            "{} is printed; n = {} has no standard deviation",
+            reading.printed(half),
+            show(size, 0)
+        );
+        let numbers = vec![half, sd, n];
+        return Some(Relation::broken(
+            Rule::IntervalWidth,
+            numbers,
+            Severity::Inconsistent,
+            message,
+        ));
     }
     let mut allowed = widths(deviation, size, level(reading, sentence));
     if !says_interval {
@@ -339,7 +350,7 @@ fn significance(
     let values: Vec<usize> =
         sentence.numbers.clone().filter(|&at| reading.numbers[at].role == Role::PValue).collect();
     if let [p] = *values {
-        relations.extend(p_value(reading, p, says));
+        relations.push(p_value(reading, p, says));
     }
     if let [(estimate, low, high)] = *intervals {
         relations.extend(zero(reading, [estimate, low, high], says));
@@ -348,24 +359,21 @@ fn significance(
 }
 
 /// Judges a p-value; the level is five percent.
-pub(super) fn p_value(reading: &Reading<'_>, p: usize, says: bool) -> Option<Relation> {
+pub(super) fn p_value(reading: &Reading<'_>, p: usize, says: bool) -> Relation {
     const LEVEL: f64 = 0.05;
     let number = &reading.numbers[p];
+    let numbers = vec![p];
+    let span = number.span();
     let is_small = match number.bound {
         Bound::AtMost if number.value <= LEVEL => true,
         Bound::AtLeast if number.value >= LEVEL => false,
-        Bound::AtMost | Bound::AtLeast => return None,
-        _ => {
-            let span = number.span();
-            if span.low <= LEVEL && LEVEL < span.high {
-                return None;
-            }
-            span.high <= LEVEL
-        }
+        Bound::Exact | Bound::About if span.high <= LEVEL => true,
+        Bound::Exact | Bound::About if LEVEL < span.low => false,
+        // It can be either.
+        _ => return Relation::holds(Rule::Significance, numbers),
     };
-    let numbers = vec![p];
     if is_small == says {
-        return Some(Relation::holds(Rule::Significance, numbers));
+        return Relation::holds(Rule::Significance, numbers);
     }
     let message = format!(
         "p {} {} is printed and the text says {}significant (at the 5 % level)",
@@ -377,7 +385,7 @@ pub(super) fn p_value(reading: &Reading<'_>, p: usize, says: bool) -> Option<Rel
         reading.printed(p).trim_start_matches(['<', '>', '=', ' ']),
         if says { "" } else { "not " }
     );
-    Some(Relation::broken(Rule::Significance, numbers, Severity::Decision, message))
+    Relation::broken(Rule::Significance, numbers, Severity::Decision, message)
 }
 
 /// Judges an interval of a difference or a ratio against "no effect".

@@ -416,7 +416,7 @@ fn shares(reading: &Reading<'_>) -> Vec<Relation> {
             })
             .collect();
         if numbers.len() == items.len() {
-            relations.extend(whole(reading, numbers));
+            relations.extend(whole(reading, numbers, false));
         }
     }
     for sentence in &reading.sentences {
@@ -428,7 +428,7 @@ fn shares(reading: &Reading<'_>) -> Vec<Relation> {
         let is_prose =
             !matches!(reading.document.blocks[sentence.block].kind, BlockKind::Cell { .. });
         if is_prose && is_stated && only_shares && numbers.len() >= 3 {
-            relations.extend(whole(reading, numbers));
+            relations.extend(whole(reading, numbers, false));
         }
     }
     relations
@@ -442,13 +442,18 @@ fn is_share(reading: &Reading<'_>, at: usize) -> bool {
         && number.value < 100.0
 }
 
-/// Judges whether shares are one whole; sums far from it are something else.
-pub(super) fn whole(reading: &Reading<'_>, numbers: Vec<usize>) -> Option<Relation> {
+/// Judges whether shares are one whole; sums far from it are something else, unless
+/// their total `is_stated`.
+pub(super) fn whole(
+    reading: &Reading<'_>,
+    numbers: Vec<usize>,
+    is_stated: bool,
+) -> Option<Relation> {
     let sum = numbers
         .iter()
         .map(|&at| reading.numbers[at].span())
         .fold(Span::around(0.0, 0.0), Span::plus);
-    if !(80.0..120.0).contains(&sum.middle()) {
+    if !is_stated && !(80.0..120.0).contains(&sum.middle()) {
         return None;
     }
     if sum.meets(Span::around(100.0, 0.0)) {

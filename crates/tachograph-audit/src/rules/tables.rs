@@ -256,43 +256,60 @@ fn summaries(reading: &Reading<'_>, grid: &Grid) -> Vec<Relation> {
     let mut relations = Vec::new();
     for row in 0..grid.cells.len() {
         let Some(summary) = summary(&grid.labels[row]) else { continue };
-        for column in 1..grid.headers.len() {
-            let Some(stated) = grid.value(row, column) else { continue };
-            let parts: Vec<usize> = plain
-                .iter()
-                .filter(|&&other| other < row)
-                .filter_map(|&other| grid.value(other, column))
-                .collect();
-            let kind = &reading.numbers[stated].unit.kind;
-            let is_column = parts.len() == plain.iter().filter(|&&other| other < row).count()
-                && parts.len() >= 2
-                && parts.iter().all(|&at| &reading.numbers[at].unit.kind == kind);
-            if is_column {
-                relations.extend(match summary {
-                    Summary::Total => total(reading, stated, &parts),
-                    Summary::Mean => mean(reading, grid, (row, column), &parts),
-                });
-            }
+        let above: Vec<usize> = plain.iter().copied().filter(|&other| other < row).collect();
+        let columns: Vec<(usize, usize, Vec<usize>)> = (1..grid.headers.len())
+            .filter_map(|column| {
+                let stated = grid.value(row, column)?;
+                let kind = &reading.numbers[stated].unit.kind;
+                let parts: Vec<usize> =
+                    above.iter().filter_map(|&other| grid.value(other, column)).collect();
+                let is_column = parts.len() == above.len()
+                    && parts.len() >= 2
+                    && parts.iter().all(|&at| &reading.numbers[at].unit.kind == kind);
+                is_column.then_some((column, stated, parts))
+            })
+            .collect();
+        let adds_up = |(_, stated, parts): &&(usize, usize, Vec<usize>)| {
+            !reading.numbers[*stated].unit.is_rate()
+                && reading.numbers[*stated].counted().meets(sum(reading, parts))
+        };
+        let n_sums = columns.iter().filter(adds_up).count();
+        for (column, stated, parts) in &columns {
+            relations.extend(match summary {
+                Summary::Total => total(reading, *stated, parts, n_sums > 0),
+                Summary::Mean => mean(reading, grid, (row, *column), parts),
+            });
         }
     }
     relations
 }
 
-fn total(reading: &Reading<'_>, stated: usize, parts: &[usize]) -> Option<Relation> {
+/// Returns what the sum of cells can be.
+fn sum(reading: &Reading<'_>, parts: &[usize]) -> Span {
+    let parts = parts.iter().map(|&at| reading.numbers[at].counted());
+    parts.fold(Span::around(0.0, 0.0), Span::plus)
+}
+
+/// Judges a cell of a row that is called total. `adds_up` says whether another cell
+/// of the row is the sum of its column.
+fn total(reading: &Reading<'_>, stated: usize, parts: &[usize], adds_up: bool) -> Option<Relation> {
     let number = &reading.numbers[stated];
     if number.unit.is_rate() {
         return None;
     }
-    let parts_of = parts.iter().map(|&at| reading.numbers[at].counted());
-    let sum = parts_of.fold(Span::around(0.0, 0.0), Span::plus);
+    let sum = sum(reading, parts);
     let mut numbers = vec![stated];
     numbers.extend(parts);
     let printed = number.counted();
     if printed.meets(sum) {
         return Some(Relation::holds(Rule::Sum, numbers));
     }
-    // Far from the sum, the row is not one of this column: a total mean, a maximum.
-    if (sum.middle() - printed.middle()).abs() > 0.25 * printed.middle().abs() {
+    // Far from the sum, the row may be none of this column: a total mean, a maximum.
+    let is_far = (sum.middle() - printed.middle()).abs() > 0.25 * printed.middle().abs();
+    let is_among = parts.iter().any(|&at| reading.numbers[at].counted().low <= printed.high)
+        && parts.iter().any(|&at| printed.low <= reading.numbers[at].counted().high);
+    let is_whole = number.unit.is(PERCENT) && printed.meets(Span::around(100.0, 0.0));
+    if is_far && (is_among || !(adds_up || is_whole)) {
         return None;
     }
     let value = show(sum.middle() / number.unit.scale, number.decimals);
@@ -347,6 +364,9 @@ fn mean(
     )
 }
 
+/// Words of headers whose shares are of time: how busy something was.
+const BUSY: [&str; 7] = ["cpu", "gpu", "core", "cores", "processor", "processors", "busy"];
+
 /// Checks columns of shares.
 fn share_columns(reading: &Reading<'_>, grid: &Grid) -> Vec<Relation> {
     let mut relations = Vec::new();
@@ -354,15 +374,21 @@ fn share_columns(reading: &Reading<'_>, grid: &Grid) -> Vec<Relation> {
         let header = grid.header(column);
         let says = ["share", "% of total", "% of all", "fraction of", "proportion", "percent of"]
             .iter()
-            .any(|name| header.contains(name));
+            .any(|name| header.contains(name))
+            && !grid.header_words(column).iter().any(|word| BUSY.contains(&&**word));
         let numbers: Vec<usize> =
             grid.plain_rows().iter().filter_map(|&row| grid.value(row, column)).collect();
         let is_percent = numbers.iter().all(|&at| {
             reading.numbers[at].unit.is(PERCENT)
                 || (header.contains('%') && reading.numbers[at].unit.is_none())
         });
+        let is_totalled = (0..grid.cells.len()).any(|row| {
+            let total = grid.value(row, column).map(|at| reading.numbers[at].span());
+            summary(&grid.labels[row]) == Some(Summary::Total)
+                && total.is_some_and(|span| span.meets(Span::around(100.0, 0.0)))
+        });
         if says && is_percent && numbers.len() >= 3 && numbers.len() == grid.plain_rows().len() {
-            relations.extend(sums::whole(reading, numbers));
+            relations.extend(sums::whole(reading, numbers, is_totalled));
         }
     }
     relations
@@ -432,7 +458,7 @@ fn significance(reading: &Reading<'_>, grid: &Grid) -> Vec<Relation> {
             _ => continue,
         };
         let number = grid.value(row, p);
-        relations.extend(number.and_then(|at| spread::p_value(reading, at, says)));
+        relations.extend(number.map(|at| spread::p_value(reading, at, says)));
     }
     relations
 }

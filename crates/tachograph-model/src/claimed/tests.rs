@@ -3,7 +3,7 @@
 use super::*;
 
 const GOOD: &str = "\
-schema = 'tachograph-claims/1'
+schema = 'tachograph-claims-list/1'
 title = 'An earlier report'
 
 [[claims]]
@@ -103,7 +103,7 @@ fn errors_name_the_place_and_the_fix() {
     let unlike = GOOD.replacen("tok/s", "ms", 1).replace("better_than = 'base'", "threshold = 1");
     let unlike = ClaimsList::parse(&unlike).unwrap_err();
     assert!(unlike.message.contains("unlike units, `ms` and `tok/s`"), "{unlike}");
-    let none = ClaimsList::parse("schema = 'tachograph-claims/1'").unwrap_err();
+    let none = ClaimsList::parse("schema = 'tachograph-claims-list/1'").unwrap_err();
     assert!(none.message.contains("lists no claim"), "{none}");
 }
 

@@ -4,7 +4,7 @@ use super::Formula;
 
 /// Each formula with its name in `claims.json` and its words, in the order of the
 /// glossary.
-pub(super) const IMPORTED: [(Formula, &str, &str); 18] = [
+pub(super) const IMPORTED: [(Formula, &str, &str); 19] = [
     (
         Formula::EveryCall,
         "every-call",
@@ -80,6 +80,12 @@ pub(super) const IMPORTED: [(Formula, &str, &str); 18] = [
         "slowdown-against-another-session",
         "Geometric mean wall time of an agent together, divided by that alone in another session; \
          interval of Welch on logarithms.",
+    ),
+    (
+        Formula::SlowedDown,
+        "slowed-down",
+        "Share of agents whose slowdown against solo runs of another session has an interval \
+         above one; Wilson interval.",
     ),
     (
         Formula::SdWithinLevels,

@@ -4,7 +4,7 @@ use super::Formula;
 
 /// Each formula with its name in `claims.json` and its words, in the order of the
 /// glossary.
-pub(super) const VALIDATION: [(Formula, &str, &str); 7] = [
+pub(super) const VALIDATION: [(Formula, &str, &str); 8] = [
     (
         Formula::Claimed,
         "claimed",
@@ -41,5 +41,12 @@ pub(super) const VALIDATION: [(Formula, &str, &str); 7] = [
         "Geometric mean over blocks of treatment divided by baseline of the same block, within the \
          one study, computed again from its runs\u{2019} values; t interval of the logarithms, \
          verdicts adjusted after Holm. Printed as a change in percent.",
+    ),
+    (
+        Formula::BetweenStudies,
+        "between-studies",
+        "Geometric mean over the runs of this study divided by that over the runs of the earlier \
+         one, as independent samples; Welch\u{2019}s t interval of the logarithms, verdicts adjusted \
+         after Holm. Printed as a change in percent.",
     ),
 ];

@@ -12,8 +12,8 @@ use tachograph_stats::{Summary, Verdict};
 
 use super::ImportedAnalysis;
 use crate::analysis::{ALL_RUNS, Analysis};
-use crate::claim::{ClaimRef, Format, Number, Source};
-use crate::document::{Block, Prose, Tone, code, text};
+use crate::claim::{ClaimRef, Format, Number, Part, Source};
+use crate::document::{Align, Block, Prose, Table, Tone, code, text};
 use crate::formula::Formula;
 use crate::report::Report;
 use crate::sections::{appendix, standing, validity};
@@ -109,17 +109,35 @@ fn verdicts(writer: &mut Writer<'_>) -> Prose {
     }
     let tuned = analysis.tuned().count();
     let tuned = writer.count("source/configurations/tuned", tuned, Source::Plan);
-    line.text(", of ").value(tuned).text(" tuned configurations.")
+    line = line.text(", of ").value(tuned).text(" tuned configurations.");
+    let source = || Source::Runs(ALL_RUNS.to_owned());
+    let success = &analysis.success;
+    if let (Some(better), Some(runs)) = (&success.configurations, &success.runs) {
+        let better = writer.proportion("source/success/configurations", better, source());
+        let runs = writer.proportion("source/success/runs", runs, source());
+        line = line
+            .text(" A difference that matters is shown for ")
+            .value(better)
+            .text(" of them; of single runs, ")
+            .value(runs)
+            .text(" lie above the baseline run beside them, which noise alone does for half.");
+    }
+    line
 }
 
 /// Every configuration against the baseline.
 fn compared(writer: &mut Writer<'_>) {
     writer.heading("Against the baseline");
-    writer.paragraph(text(
-        "Each run is paired with the baseline run of the same session and the same number. The \
-         two did not alternate: within a session one arm follows the other, so that whatever \
-         changed in between is part of the difference.",
-    ));
+    let margin = writer.margin();
+    writer.paragraph(
+        text(
+            "Each run is paired with the baseline run of the same session and the same number. The \
+             two did not alternate: within a session one arm follows the other, so that whatever \
+             changed in between is part of the difference. A difference within ±",
+        )
+        .value(margin)
+        .text(" % is taken not to matter; nobody said so before the runs."),
+    );
     results::primary(writer, writer.analysis.plan.primary.metric);
 }
 
@@ -130,9 +148,35 @@ fn means(writer: &mut Writer<'_>) {
         "The source has no baseline that these could be held against; the run is the unit.",
     ));
     let metric = writer.analysis.plan.primary.metric;
-    if writer.analysis.configurations.iter().any(|each| each.metrics.contains_key(&metric)) {
-        results::primary(writer, metric);
+    let confidence = writer.confidence();
+    let mut rows = Vec::new();
+    for each in &writer.analysis.configurations {
+        let Some(mean) = writer.metric_mean(metric, each) else { continue };
+        rows.push(vec![
+            code(&each.planned.id),
+            Prose::new().part(mean, Part::N),
+            Prose::new().value(mean),
+            writer.bracket(Some(mean)),
+            results::failures(writer, each),
+        ]);
     }
+    writer.table(Table {
+        caption: Prose::new()
+            .text(metric.title())
+            .text(" in ")
+            .text(metric.unit())
+            .text(", mean over runs with ")
+            .value(confidence)
+            .text(" interval; failed calls beside it."),
+        columns: vec![
+            (text("configuration"), Align::Left),
+            (text("n"), Align::Right),
+            (text("mean"), Align::Right),
+            (text("interval"), Align::Right),
+            (text("failed calls"), Align::Right),
+        ],
+        rows,
+    });
 }
 
 fn limitations(writer: &mut Writer<'_>) {

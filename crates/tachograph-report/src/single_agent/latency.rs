@@ -37,6 +37,17 @@ const WARM: Quantity = Quantity {
 const GAPS: Quantity =
     Quantity { id: "itl", of: |each| &each.gaps, noun: " gaps, there are at most ", metric: None };
 
+/// Returns what must be said of cold and warm calls that another program measured.
+pub(crate) fn imported_note(analysis: &Analysis) -> Prose {
+    if analysis.knows_loads {
+        return Prose::new();
+    }
+    text(
+        " The source records no loading of a model for any call, so that cold calls cannot be told: \
+         whatever there are stand among the warm ones.",
+    )
+}
+
 pub(crate) fn section(writer: &mut Writer<'_>) {
     writer.heading("Time to first token, cold and warm");
     let analysis = writer.analysis;
@@ -53,7 +64,9 @@ pub(crate) fn section(writer: &mut Writer<'_>) {
         .text(" cold, ")
         .value(warm)
         .text(" warm. They are two metrics.");
-    if n_cold == 0 {
+    if analysis.imported.is_some() {
+        line = line.then(imported_note(analysis));
+    } else if n_cold == 0 {
         line = line.text(
             " No call was cold, so nothing is said about a first request; plan the server policy \
              “unload” or “restart” to measure it.",

@@ -84,7 +84,7 @@ pub(crate) fn primary(writer: &mut Writer<'_>, metric: Metric) {
     ]);
     writer.table(Table {
         caption: Prose::new()
-            .text("Primary metric: ")
+            .text(if analysis.imported.is_some() { "Metric: " } else { "Primary metric: " })
             .text(metric.title())
             .text(" in ")
             .text(metric.unit())
@@ -138,7 +138,7 @@ pub(super) fn verdict(metric: Metric, each: &ConfigurationAnalysis) -> Prose {
 }
 
 /// Returns failed calls as `failed / all`, with the interval of their rate.
-pub(super) fn failures(writer: &mut Writer<'_>, each: &ConfigurationAnalysis) -> Prose {
+pub(crate) fn failures(writer: &mut Writer<'_>, each: &ConfigurationAnalysis) -> Prose {
     let Some(failures) = each.failures else { return text("–") };
     let id = &each.planned.id;
     let source = || Source::Runs(id.to_string());

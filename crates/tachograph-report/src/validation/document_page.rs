@@ -325,8 +325,7 @@ pub(super) fn decisions(writer: &mut Writer<'_>, findings: &Findings<'_>) {
     }
 }
 
-/// Returns the honest values of the listed claims whose evidence is not valid, or rests
-/// on few values.
+/// Returns the listed claims of which the study states a value under the honest definition.
 pub(super) fn honest<'a>(document: &'a Document<'a>) -> impl Iterator<Item = &'a Judged<'a>> {
     document.claims.iter().filter(|judged| judged.honest.is_some())
 }

@@ -241,7 +241,6 @@ pub(super) fn decisions(writer: &mut Writer<'_>, findings: &Findings<'_>) {
                 (text("verdict after"), Align::Left),
                 (text("change after"), Align::Right),
                 (text("the decision"), Align::Left),
-                (text("between the studies"), Align::Left),
             ],
             rows,
         });
@@ -254,12 +253,6 @@ fn row(writer: &mut Writer<'_>, comparison: &Comparison<'_>, each: &VerdictTwice
         Some(change) => text(change.words()),
         None => text("cannot be told"),
     };
-    let contrast = comparison.contrast.as_ref().ok();
-    let between = contrast.and_then(|contrast| {
-        let mut verdicts = contrast.verdicts();
-        let own = verdicts.find(|(label, _)| *label == each.configuration);
-        own.and_then(|(_, verdict)| verdict)
-    });
     let (before, after) = (each.before.as_ref(), each.after.as_ref());
     vec![
         code(&each.configuration),
@@ -268,7 +261,6 @@ fn row(writer: &mut Writer<'_>, comparison: &Comparison<'_>, each: &VerdictTwice
         verdict(after),
         ratio(writer, comparison, after, "after"),
         became,
-        between.map_or_else(|| text("–"), |verdict| Prose::new().verdict(verdict)),
     ]
 }
 

@@ -55,7 +55,7 @@ fn study() -> Vec<Claim> {
 
 /// Judges one claim, given as lines of its table, after others that it may refer to.
 fn judged(others: &str, lines: &str) -> (Verdict, Option<Standing>) {
-    let text = format!("schema = 'tachograph-claims/1'\n{others}\n[[claims]]\n{lines}");
+    let text = format!("schema = 'tachograph-claims-list/1'\n{others}\n[[claims]]\n{lines}");
     let text = text.replace('@', "statement = 's'\nwhere = 'w'\n");
     let list = ClaimsList::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let (number, path) = ("01".to_owned(), "01-claims.toml".to_owned());
@@ -176,7 +176,7 @@ fn each_verdict_has_its_case() {
 
 #[test]
 fn a_search_says_how_many_would_match_by_chance() {
-    let text = "schema = 'tachograph-claims/1'\n[[claims]]\nstatement = 's'\nwhere = 'w'\nvalue = 10\n\
+    let text = "schema = 'tachograph-claims-list/1'\n[[claims]]\nstatement = 's'\nwhere = 'w'\nvalue = 10\n\
                 unit = 'ms'\n[[claims]]\nstatement = 's'\nwhere = 'w'\nvalue = 0\nunit = 'ms'";
     let list = ClaimsList::parse(text).unwrap();
     let (number, path) = ("01".to_owned(), "01-claims.toml".to_owned());

@@ -13,7 +13,7 @@ use crate::args::VerifyArgs;
 use crate::attestation;
 use crate::collection;
 use crate::derivation::{self, Beside, Derivation, open_failure};
-use crate::documents::{self, Checked};
+use crate::documents::{self, DocumentFindings};
 use crate::failure::{Exit, Failure};
 use crate::ro_crate;
 use crate::session::VERSION;
@@ -67,7 +67,7 @@ pub(crate) fn execute(args: &VerifyArgs) -> Result<Exit, Failure> {
 }
 
 /// Says what became of the studies of a folder, one after the other.
-fn several(verdicts: &[(&PathBuf, Verdict)], documents: &Checked, as_json: bool) -> Exit {
+fn several(verdicts: &[(&PathBuf, Verdict)], documents: &DocumentFindings, as_json: bool) -> Exit {
     let exits = verdicts.iter().map(|(_, verdict)| verdict.exit());
     let of_documents = if documents.wrong.is_empty() { Exit::Done } else { Exit::AnswerIsNo };
     // The answer "no" is graver than an unfinished study.
@@ -294,7 +294,7 @@ impl Verdict {
     }
 
     /// Adds what was found of texts that quote the study.
-    fn add_documents(&mut self, checked: Checked) {
+    fn add_documents(&mut self, checked: DocumentFindings) {
         self.wrong.extend(checked.wrong);
         self.not_checked.extend(checked.not_checked);
         self.n_document_numbers += checked.n_printed;

@@ -11,7 +11,7 @@ use super::{Place, files, plan};
 /// One claim of each verdict. What the simulated server reports is stated in the plan, so
 /// that no load of this machine moves it: 5000 tok/s.
 const CLAIMS: &str = r#"
-schema = "tachograph-claims/1"
+schema = "tachograph-claims-list/1"
 title = "Notes on a fast server"
 
 [[claims]]

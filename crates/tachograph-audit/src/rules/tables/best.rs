@@ -1,6 +1,9 @@
 //! What is called the best of a table.
 //!
 //! Owns: sentences with a superlative that name a row and print its value.
+//!
+//! Does not: take an equal value for more than the way to the column. A sentence that
+//! prints no value of its row says nothing here.
 
 use std::cmp::Ordering;
 
@@ -137,14 +140,14 @@ fn judge(
         End::Smallest => (is_smallest, smallest),
         End::Either => (is_largest || is_smallest, largest),
     };
-    let numbers = vec![at, own, rival];
     if fine {
-        return Some(Relation::holds(Rule::Best, numbers));
+        return None;
     }
     let message = format!(
         "{} is called {word}, but the table has {} in the same column",
         reading.printed(at),
         reading.printed(rival)
     );
+    let numbers = vec![at, own, rival];
     Some(Relation::broken(Rule::Best, numbers, Severity::Decision, message))
 }

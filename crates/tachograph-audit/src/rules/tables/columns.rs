@@ -47,6 +47,22 @@ const FORMULAS: [Formula; 8] = [
 ];
 
 impl Formula {
+    /// Returns whether it multiplies or divides, so that of estimates with intervals
+    /// of their own it need not hold.
+    fn is_relative(self) -> bool {
+        !matches!(self, Self::Sum | Self::Difference)
+    }
+
+    /// Returns whether a header says that a column is computed in this way.
+    fn is_named(self, header: &str, words: &[String]) -> bool {
+        let says = |names: &[&str]| words.iter().any(|word| names.contains(&&**word));
+        match self {
+            Self::Variation => true,
+            Self::Sum | Self::Product => says(&TOTALS) || header.contains('×'),
+            _ => says(&COMPARISONS) || header.contains(['Δ', '×', '%']) || header.contains("speed"),
+        }
+    }
+
     /// Returns what the formula gives for two cells, in the unit of `target`.
     fn of(self, a: &Number, b: &Number, target: &Number) -> Option<Span> {
         let like = a.unit.kind == b.unit.kind;
@@ -78,6 +94,17 @@ impl Formula {
                 Some(x.over(y)?.scaled(100.0))
             }
             _ => None,
+        }
+    }
+
+    /// Returns whether the result is another than one of the operands.
+    fn does_something(self, a: f64, b: f64) -> bool {
+        let is = |value: f64, neutral: f64| (value - neutral).abs() < f64::EPSILON;
+        let is_zero = is(a, 0.0) || is(b, 0.0);
+        match self {
+            Self::Product => !(is_zero || is(a, 1.0) || is(b, 1.0)),
+            Self::Quotient => !(is_zero || is(b, 1.0)),
+            _ => !is_zero,
         }
     }
 
@@ -118,13 +145,39 @@ enum Operands {
 struct Candidate {
     formula: Formula,
     operands: Operands,
-    holds: Vec<(usize, [usize; 3])>,
-    fails: Vec<(usize, [usize; 3])>,
-    /// The widest that a prediction is against the spread of all predictions.
-    is_precise: bool,
+    holds: Vec<[usize; 3]>,
+    fails: Vec<[usize; 3]>,
 }
 
 impl Candidate {
+    /// Returns whether the rows that agree are no accident: the formula does
+    /// something, and its results are narrow against their spread.
+    ///
+    /// A wrong cell must not hide the formula that it breaks: where no row fails, the
+    /// rows must be as good without any one of them.
+    fn is_evident(&self, reading: &Reading<'_>) -> bool {
+        let spare = usize::from(self.fails.is_empty());
+        let rows = || self.holds.iter().map(|numbers| numbers.map(|at| &reading.numbers[at]));
+        let n_telling =
+            rows().filter(|[_, a, b]| self.formula.does_something(a.value, b.value)).count();
+        let mut printed: Vec<f64> = rows().map(|[stated, _, _]| stated.value).collect();
+        printed.sort_by(f64::total_cmp);
+        let most_common =
+            printed.chunk_by(|one, other| one.total_cmp(other).is_eq()).map(<[f64]>::len).max();
+        let n_others = printed.len() - most_common.unwrap_or(0);
+        let mut width: f64 = 0.0;
+        let mut results = Vec::new();
+        for [stated, a, b] in rows() {
+            let Some(span) = self.formula.of(a, b, stated) else { continue };
+            let room = stated_span(stated, self.formula);
+            width = width.max(span.high - span.low + room.high - room.low);
+            results.push(span.middle());
+        }
+        n_telling > spare
+            && (printed.len() < 2 + spare || n_others > spare)
+            && is_precise(&mut results, spare, width)
+    }
+
     /// Where all operands are whole and nearly all rows fit exactly, counts are
     /// meant, and a row that is off by one does not fit.
     fn require_exact(&mut self, reading: &Reading<'_>) {
@@ -140,10 +193,10 @@ impl Candidate {
         let all_counts = self
             .holds
             .iter()
-            .all(|(_, numbers)| numbers.iter().all(|&at| reading.numbers[at].is_count()));
-        let n_exact = self.holds.iter().filter(|(_, numbers)| is_exact(numbers)).count();
+            .all(|numbers| numbers.iter().all(|&at| reading.numbers[at].is_count()));
+        let n_exact = self.holds.iter().filter(|numbers| is_exact(numbers)).count();
         if all_counts && n_exact >= 2 && self.holds.len() - n_exact <= 1 && self.fails.is_empty() {
-            let (exact, off) = self.holds.drain(..).partition(|(_, numbers)| is_exact(numbers));
+            let (exact, off) = self.holds.drain(..).partition(|numbers| is_exact(numbers));
             (self.holds, self.fails) = (exact, off);
         }
     }
@@ -183,8 +236,11 @@ fn counts_things(grid: &Grid, target: usize, operands: Operands) -> bool {
         .any(|&column| grid.header_words(column).iter().any(|word| COUNTED.contains(&&**word)))
 }
 
-/// Words of headers that name a computed column.
-const COMPUTED: [&str; 25] = [
+/// Words of headers that name a column of sums or products.
+const TOTALS: [&str; 2] = ["total", "sum"];
+
+/// Words of headers that name a column of differences or quotients.
+const COMPARISONS: [&str; 23] = [
     "change",
     "diff",
     "difference",
@@ -198,8 +254,6 @@ const COMPUTED: [&str; 25] = [
     "overhead",
     "ratio",
     "vs",
-    "total",
-    "sum",
     "increase",
     "decrease",
     "saving",
@@ -215,22 +269,27 @@ const COMPUTED: [&str; 25] = [
 /// Returns every relation between columns.
 pub(super) fn find(reading: &Reading<'_>, grid: &Grid) -> Vec<Relation> {
     let mut relations = Vec::new();
+    let estimates: Vec<bool> =
+        (0..grid.headers.len()).map(|column| is_relative_estimate(reading, grid, column)).collect();
     for target in 1..grid.headers.len() {
         if is_p(grid, target) || has_intervals(reading, grid, target) {
             continue;
         }
-        let best = candidates(reading, grid, target)
+        let best = candidates(reading, grid, target, &estimates)
             .into_iter()
-            .filter(|candidate| is_stated(reading, grid, target, candidate))
+            .filter(|it| is_stated(grid, target, it) && it.is_evident(reading))
             .max_by_key(|candidate| {
                 (candidate.holds.len(), std::cmp::Reverse(candidate.fails.len()))
             });
-        let Some(best) = best else { continue };
-        for (_, numbers) in &best.holds {
+        let Some(best) = best else {
+            relations.extend(wrong_baseline(reading, grid, target, &estimates));
+            continue;
+        };
+        for numbers in &best.holds {
             let rule = best.formula.rule(&reading.numbers[numbers[0]]);
             relations.push(Relation::holds(rule, numbers.to_vec()));
         }
-        for (_, numbers) in &best.fails {
+        for numbers in &best.fails {
             relations.extend(broken(reading, best.formula, *numbers));
         }
     }
@@ -238,27 +297,9 @@ pub(super) fn find(reading: &Reading<'_>, grid: &Grid) -> Vec<Relation> {
 }
 
 /// Returns whether enough rows agree with a formula for it to be meant.
-fn is_stated(reading: &Reading<'_>, grid: &Grid, target: usize, candidate: &Candidate) -> bool {
+fn is_stated(grid: &Grid, target: usize, candidate: &Candidate) -> bool {
     let (holds, fails) = (candidate.holds.len(), candidate.fails.len());
-    let header = grid.header(target);
-    let words = grid.header_words(target);
-    let says = words.iter().any(|word| COMPUTED.contains(&&**word))
-        || header.contains(['Δ', '×', '%'])
-        || header.contains("speed")
-        || candidate.formula == Formula::Variation;
-    let mut printed: Vec<f64> =
-        candidate.holds.iter().map(|(_, numbers)| reading.numbers[numbers[0]].value).collect();
-    printed.sort_by(f64::total_cmp);
-    printed.dedup();
-    let adds_nothing = candidate
-        .holds
-        .iter()
-        .chain(&candidate.fails)
-        .all(|(_, numbers)| numbers[1..].iter().any(|&at| reading.numbers[at].value == 0.0));
-    if adds_nothing || !candidate.is_precise || (holds >= 2 && printed.len() < 2) {
-        return false;
-    }
-    if says {
+    if candidate.formula.is_named(&grid.header(target), &grid.header_words(target)) {
         let most = holds >= 2 && holds >= 2 * fails.max(1);
         // So few rows could not tell a wrong cell from another formula.
         let enough = fails > 0 || holds >= 3;
@@ -301,6 +342,13 @@ fn has_intervals(reading: &Reading<'_>, grid: &Grid, column: usize) -> bool {
     (1..grid.headers.len()).any(|other| grid.header(other) == header && own(other))
 }
 
+/// Returns whether a column holds ratios that are estimates with intervals of their
+/// own: what they are ratios of need not be their product either.
+fn is_relative_estimate(reading: &Reading<'_>, grid: &Grid, column: usize) -> bool {
+    let unit = grid.unit(reading, column);
+    (unit.is_none() || unit.is(PERCENT) || unit.is(FACTOR)) && has_intervals(reading, grid, column)
+}
+
 /// Returns whether a column holds p-values.
 fn is_p(grid: &Grid, column: usize) -> bool {
     grid.header_words(column).iter().any(|word| matches!(&**word, "p" | "p-value" | "q"))
@@ -314,7 +362,14 @@ fn references(grid: &Grid) -> impl Iterator<Item = usize> {
     (0..n_rows).filter(move |&row| n_rows <= ROWS_MAX || row == 0 || row + 1 == n_rows)
 }
 
-fn candidates(reading: &Reading<'_>, grid: &Grid, target: usize) -> Vec<Candidate> {
+/// Returns what can be computed from columns; `estimates` says which are ratios with
+/// intervals of their own.
+fn candidates(
+    reading: &Reading<'_>,
+    grid: &Grid,
+    target: usize,
+    estimates: &[bool],
+) -> Vec<Candidate> {
     let n = grid.headers.len();
     let mut operands = Vec::new();
     for a in 1..n {
@@ -338,6 +393,11 @@ fn candidates(reading: &Reading<'_>, grid: &Grid, target: usize) -> Vec<Candidat
                     Formula::Change | Formula::Saving | Formula::Quotient | Formula::Difference
                 ),
             };
+            let is_estimate = match operands {
+                Operands::Columns(a, b) => estimates[a] || estimates[b],
+                Operands::Reference(a, _) => estimates[a],
+            };
+            let skipped = skipped || (formula.is_relative() && is_estimate);
             let names = |column: usize| labels::in_phrase(&grid.headers[column]);
             let skipped = skipped
                 || (formula == Formula::Variation
@@ -357,9 +417,7 @@ fn candidate(
     target: usize,
     (formula, operands): (Formula, Operands),
 ) -> Option<Candidate> {
-    let mut candidate =
-        Candidate { formula, operands, holds: Vec::new(), fails: Vec::new(), is_precise: false };
-    let mut predictions = Vec::new();
+    let mut candidate = Candidate { formula, operands, holds: Vec::new(), fails: Vec::new() };
     for row in 0..grid.cells.len() {
         let numbers = match operands {
             Operands::Columns(a, b) => (grid.value(row, a), grid.value(row, b)),
@@ -375,16 +433,17 @@ fn candidate(
         let Some(span) = formula.of(&reading.numbers[a], &reading.numbers[b], number) else {
             continue;
         };
-        let printed = stated_span(number, formula);
-        predictions.push((span, printed.high - printed.low));
-        let list = if printed.meets(span) { &mut candidate.holds } else { &mut candidate.fails };
-        list.push((row, [stated, a, b]));
+        let list = if stated_span(number, formula).meets(span) {
+            &mut candidate.holds
+        } else {
+            &mut candidate.fails
+        };
+        list.push([stated, a, b]);
         // Nothing that fails this often is meant.
         if candidate.fails.len() > candidate.holds.len() + 3 {
             return None;
         }
     }
-    candidate.is_precise = is_precise(&predictions);
     if counts_things(grid, target, operands) {
         candidate.require_exact(reading);
     }
@@ -399,17 +458,94 @@ fn stated_span(number: &Number, formula: Formula) -> Span {
     }
 }
 
-/// Returns whether the predictions are so narrow, or so different, that an
-/// accident would not fulfil them.
-fn is_precise(predictions: &[(Span, f64)]) -> bool {
-    let low = predictions.iter().map(|(span, _)| span.middle()).fold(f64::INFINITY, f64::min);
-    let high = predictions.iter().map(|(span, _)| span.middle()).fold(f64::NEG_INFINITY, f64::max);
-    let width = predictions
-        .iter()
-        .map(|(span, printed)| span.high - span.low + printed)
-        .fold(0.0, f64::max);
-    let size = high.abs().max(low.abs());
-    if predictions.len() >= 2 { high - low > 2.0 * width } else { size > 5.0 * width }
+/// Returns whether results are so far from each other, or from zero, that an
+/// accident within `width` would not give them, even without `spare` of them.
+fn is_precise(results: &mut [f64], spare: usize, width: f64) -> bool {
+    results.sort_by(f64::total_cmp);
+    let Some(last) = results.len().checked_sub(1 + spare) else { return false };
+    if last == 0 {
+        return results.iter().all(|result| result.abs() > 5.0 * width);
+    }
+    (0..=spare).all(|first| results[first + last] - results[first] > 2.0 * width)
+}
+
+/// Finds a cell that all rows are held against, where the differences of all rows
+/// give one other value for it. Its row is the only one without a difference.
+fn wrong_baseline(
+    reading: &Reading<'_>,
+    grid: &Grid,
+    target: usize,
+    estimates: &[bool],
+) -> Option<Relation> {
+    let difference = |row: usize| {
+        let at = grid.value(row, target)?;
+        let number = &reading.numbers[at];
+        let none = if number.unit.is(FACTOR) { 1.0 } else { 0.0 };
+        ((number.value - none).abs() > f64::EPSILON).then_some(at)
+    };
+    let mut without = (0..grid.cells.len()).filter(|&row| difference(row).is_none());
+    let baseline = without.next().filter(|_| without.next().is_none())?;
+    let (header, words) = (grid.header(target), grid.header_words(target));
+    let formulas = [Formula::Change, Formula::Saving, Formula::Quotient, Formula::Difference];
+    let columns = (1..grid.headers.len()).filter(|&a| a != target && !is_p(grid, a));
+    columns
+        .flat_map(|a| formulas.into_iter().map(move |formula| (a, formula)))
+        .filter(|&(a, formula)| {
+            formula.is_named(&header, &words) && !(formula.is_relative() && estimates[a])
+        })
+        .find_map(|(a, formula)| {
+            let base = grid.value(baseline, a)?;
+            let rows = (0..grid.cells.len()).filter(|&row| row != baseline);
+            let cells: Vec<[usize; 3]> = rows
+                .map(|row| Some([difference(row)?, grid.value(row, a)?, base]))
+                .collect::<Option<_>>()?;
+            let value = implied(reading, formula, &cells)?;
+            let number = &reading.numbers[base];
+            let value = show(value.middle() / number.unit.scale, number.decimals);
+            let message = format!(
+                "{} is printed; the differences of the other rows ({}) give {value}",
+                reading.printed(base),
+                grid.headers[target].trim()
+            );
+            let mut numbers = vec![base];
+            numbers.extend(cells.iter().flat_map(|[stated, cell, _]| [*stated, *cell]));
+            let severity = Severity::Inconsistent;
+            Some(
+                Relation::broken(
+                    formula.rule(&reading.numbers[cells[0][0]]),
+                    numbers,
+                    severity,
+                    message,
+                )
+                .corrected(Some(value)),
+            )
+        })
+}
+
+/// Returns the one value that differences of three rows and more give for what they
+/// are held against, and that is not printed there.
+fn implied(reading: &Reading<'_>, formula: Formula, cells: &[[usize; 3]]) -> Option<Span> {
+    let mut common = Span { low: f64::NEG_INFINITY, high: f64::INFINITY };
+    let (mut width, mut values) = (0.0_f64, Vec::new());
+    for numbers in cells {
+        let [stated, a, base] = numbers.map(|at| &reading.numbers[at]);
+        formula.of(a, base, stated)?;
+        let printed = stated_span(stated, formula);
+        let one = Span::around(1.0, 0.0);
+        let value = match formula {
+            Formula::Change => a.counted().over(one.plus(printed.scaled(0.01)))?,
+            Formula::Saving => a.counted().over(one.minus(printed.scaled(0.01)))?,
+            Formula::Quotient => a.counted().over(printed)?,
+            _ => a.base().minus(printed),
+        };
+        if value.meets(base.counted()) || !value.meets(common) {
+            return None;
+        }
+        common = Span { low: common.low.max(value.low), high: common.high.min(value.high) };
+        width = width.max(value.high - value.low);
+        values.push(a.base().middle());
+    }
+    (cells.len() >= 3 && is_precise(&mut values, 1, width)).then_some(common)
 }
 
 fn broken(reading: &Reading<'_>, formula: Formula, numbers: [usize; 3]) -> Option<Relation> {

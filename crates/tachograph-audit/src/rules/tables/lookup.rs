@@ -28,11 +28,34 @@ pub(super) fn find(reading: &Reading<'_>, grids: &[Grid]) -> Vec<Relation> {
         if matches!(kind, BlockKind::Cell { .. } | BlockKind::Heading) {
             continue;
         }
-        for &number in &reading.quantities(sentence) {
-            relations.extend(of_number(reading, &grids, sentence, number));
+        let numbers = reading.quantities(sentence);
+        if numbers.is_empty() {
+            continue;
+        }
+        let text = reading.text(sentence);
+        let named: Vec<(&Grid, Vec<usize>)> =
+            grids.iter().map(|&grid| (grid, named_rows(grid, text))).collect();
+        for number in numbers {
+            relations.extend(of_number(reading, &named, sentence, number));
         }
     }
     relations
+}
+
+/// What the text says of a number and a table.
+enum Said {
+    /// Nothing.
+    Nothing,
+    /// It does not say which column is meant, and one of them has the number.
+    Anything,
+    /// It says which cells the number follows from.
+    Relation(Relation),
+}
+
+impl From<Option<Relation>> for Said {
+    fn from(relation: Option<Relation>) -> Self {
+        relation.map_or(Self::Nothing, Self::Relation)
+    }
 }
 
 /// Returns whether the rows of a table have names, each its own.
@@ -87,25 +110,26 @@ fn clause<'a>(reading: &'a Reading<'_>, sentence: &Sentence, number: usize) -> (
     (&before[start.map_or(0, |(at, c)| at + c.len_utf8())..], &after[..end])
 }
 
+/// Returns what the text says of a number, by the first table that it speaks of.
 fn of_number(
     reading: &Reading<'_>,
-    grids: &[&Grid],
+    grids: &[(&Grid, Vec<usize>)],
     sentence: &Sentence,
     number: usize,
 ) -> Option<Relation> {
     let is_difference = change::is_free_difference(reading, sentence, number);
-    let text = reading.text(sentence);
-    for grid in grids {
-        let rows = named_rows(grid, text);
-        let found = match (&*rows, is_difference) {
+    for (grid, rows) in grids {
+        let said = match (&**rows, is_difference) {
             (&[one, other], true) => between_rows(reading, grid, sentence, (number, one, other)),
             (&[row], true) => within_row(reading, grid, sentence, (number, row)),
             (&[row], false) => value(reading, grid, sentence, (number, row)),
-            ([], false) => aggregate(reading, grid, sentence, number),
-            _ => None,
+            ([], false) => aggregate(reading, grid, sentence, number).into(),
+            _ => Said::Nothing,
         };
-        if found.is_some() {
-            return found;
+        match said {
+            Said::Nothing => {}
+            Said::Anything => return None,
+            Said::Relation(relation) => return Some(relation),
         }
     }
     None
@@ -142,30 +166,60 @@ fn value(
     grid: &Grid,
     sentence: &Sentence,
     (number, row): (usize, usize),
-) -> Option<Relation> {
+) -> Said {
     let it = &reading.numbers[number];
     if it.unit.is_none() || it.sign != Sign::None {
-        return None;
+        return Said::Nothing;
     }
     let columns: Vec<usize> = (1..grid.headers.len())
         .filter(|&column| {
             grid.value(row, column).is_some() && grid.unit(reading, column).kind == it.unit.kind
         })
         .collect();
-    let fits =
-        |column: &usize| grid.span(reading, row, *column).is_some_and(|span| span.meets(it.base()));
-    if let Some(&column) = columns.iter().find(|column| fits(column)) {
-        let cell = grid.value(row, column)?;
-        return Some(Relation::holds(Rule::TwoValues, vec![number, cell]));
+    let span = |column: usize| grid.span(reading, row, column);
+    let fits = |column: usize| span(column).is_some_and(|span| span.meets(it.base()));
+    let unstated =
+        if columns.iter().any(|&column| fits(column)) { Said::Anything } else { Said::Nothing };
+    let Some(column) = stated_column(reading, grid, sentence, (number, row), &columns) else {
+        return unstated;
+    };
+    let (Some(cell), Some(own)) = (grid.value(row, column), span(column)) else { return unstated };
+    if fits(column) {
+        return Said::Relation(Relation::holds(Rule::TwoValues, vec![number, cell]));
     }
+    // Values that differ widely are of different things.
+    let ratio = it.base().middle() / own.middle();
+    if !matches!(unstated, Said::Nothing) || !(0.5..2.0).contains(&ratio) {
+        return unstated;
+    }
+    let message = format!(
+        "{} is printed of {}; the table has {} ({})",
+        reading.printed(number),
+        grid.labels[row].trim(),
+        reading.printed(cell),
+        grid.headers[column].trim()
+    );
+    let numbers = vec![number, cell];
+    Said::Relation(Relation::broken(Rule::TwoValues, numbers, Severity::Inconsistent, message))
+}
+
+/// Returns the column that the words around a value mean, or its unit alone.
+fn stated_column(
+    reading: &Reading<'_>,
+    grid: &Grid,
+    sentence: &Sentence,
+    (number, row): (usize, usize),
+    columns: &[usize],
+) -> Option<usize> {
+    let it = &reading.numbers[number];
     let (before, after) = clause(reading, sentence, number);
     let mut said = stems(before);
     said.extend(stems(after));
     let column = match *columns {
         [column] => column,
-        _ => *by_header(grid, &said, &columns)
+        _ => *by_header(grid, &said, columns)
             .first()
-            .filter(|_| by_header(grid, &said, &columns).len() == 1)?,
+            .filter(|_| by_header(grid, &said, columns).len() == 1)?,
     };
     // A mean is no median, and a value that is aimed at is none of the table.
     let header = stems(&grid.headers[column]);
@@ -181,23 +235,8 @@ fn value(
         || reading.quantities(sentence).iter().any(|&at| {
             at < number && reading.numbers[at].range.start + before.len() >= it.range.start
         });
-    if is_other || is_range || is_earlier(reading, number) || is_aimed(before) {
-        return None;
-    }
-    let cell = grid.value(row, column)?;
-    // Values that differ widely are of different things.
-    let ratio = it.base().middle() / grid.span(reading, row, column)?.middle();
-    if !(0.5..2.0).contains(&ratio) {
-        return None;
-    }
-    let message = format!(
-        "{} is printed of {}; the table has {} ({})",
-        reading.printed(number),
-        grid.labels[row].trim(),
-        reading.printed(cell),
-        grid.headers[column].trim()
-    );
-    Some(Relation::broken(Rule::TwoValues, vec![number, cell], Severity::Inconsistent, message))
+    let is_stated = !(is_other || is_range || is_earlier(reading, number) || is_aimed(before));
+    is_stated.then_some(column)
 }
 
 /// Words that say which of several values of a thing is meant.
@@ -280,87 +319,95 @@ fn between_rows(
     grid: &Grid,
     sentence: &Sentence,
     (number, one, other): (usize, usize, usize),
-) -> Option<Relation> {
+) -> Said {
     let it = &reading.numbers[number];
-    let columns: Vec<usize> = (1..grid.headers.len())
-        .filter(|&column| {
-            let unit = grid.unit(reading, column).kind;
-            let is_percent = unit == PERCENT;
-            let is_value =
-                if it.unit.is(POINTS) { is_percent } else { !(is_percent && it.unit.is(PERCENT)) };
-            is_value
-                && grid.span(reading, one, column).is_some()
-                && grid.span(reading, other, column).is_some()
-        })
-        .collect();
     let spans = |column: usize| {
         Some((grid.span(reading, one, column)?, grid.span(reading, other, column)?))
     };
-    let fits = |column: &usize| {
-        spans(*column).is_some_and(|(a, b)| {
-            let (low, high) = if a.middle() < b.middle() { (a, b) } else { (b, a) };
-            differences(low, high, &it.unit.kind).iter().any(|span| span.meets(it.size()))
+    let columns: Vec<usize> = (1..grid.headers.len())
+        .filter(|&column| {
+            let is_percent = grid.unit(reading, column).is(PERCENT);
+            let is_value =
+                if it.unit.is(POINTS) { is_percent } else { !(is_percent && it.unit.is(PERCENT)) };
+            is_value && spans(column).is_some()
         })
+        .collect();
+    let results = |column: usize| {
+        let (a, b) = spans(column)?;
+        let (low, high) = if a.middle() < b.middle() { (a, b) } else { (b, a) };
+        Some(differences(low, high, &it.unit.kind))
+    };
+    let fits = |column: usize| {
+        results(column).is_some_and(|spans| spans.iter().any(|span| span.meets(it.size())))
     };
     let (before, after) = clause(reading, sentence, number);
     let mut said = stems(before);
     said.extend(stems(after));
-    let speed: Vec<usize> = columns
-        .iter()
-        .copied()
-        .filter(|&column| {
-            let unit = grid.unit(reading, column);
-            unit.is_rate() || unit.is(TIME)
-        })
-        .collect();
-    let meant = by_header(grid, &said, &columns);
     let is_speed = speaks_of_speed(&said);
-    let candidates = if is_speed && !speed.is_empty() {
-        &speed
-    } else if meant.is_empty() {
-        &columns
-    } else {
-        &meant
-    };
-    if let Some(&column) = candidates.iter().find(|column| fits(column)) {
-        let numbers = vec![number, grid.value(one, column)?, grid.value(other, column)?];
-        let (a, b) = spans(column)?;
-        let compares = words::words(after).iter().any(|word| matches!(&**word, "than" | "of"));
-        let direction = change::said_of(reading, sentence, number);
+    let speed = columns.iter().copied().filter(|&column| {
         let unit = grid.unit(reading, column);
-        let more = direction.filter(|_| compares).and_then(|it| it.asks_for_more(&unit));
-        let contradicts = more.is_some_and(|more| if more { a.is_below(b) } else { b.is_below(a) });
-        if contradicts {
-            let message = format!(
-                "{} and {} have {} and {}: the other way round",
-                grid.labels[one].trim(),
-                grid.labels[other].trim(),
-                reading.printed(numbers[1]),
-                reading.printed(numbers[2])
-            );
-            return Some(Relation::broken(Rule::Direction, numbers, Severity::Decision, message));
-        }
-        return Some(Relation::holds(rule_of(&it.unit.kind), numbers));
-    }
-    let column = match (&*meant, &*speed) {
-        (_, &[column]) if is_speed => column,
-        (&[column], _) => column,
-        _ => return None,
+        is_speed && (unit.is_rate() || unit.is(TIME))
+    });
+    let (speed, meant): (Vec<usize>, _) = (speed.collect(), by_header(grid, &said, &columns));
+    let stated = match (&*speed, &*meant) {
+        (&[column], _) | (_, &[column]) => Some(column),
+        _ => None,
     };
-    let (a, b) = spans(column)?;
-    let (low, high) = if a.middle() < b.middle() { (a, b) } else { (b, a) };
-    let numbers = vec![number, grid.value(one, column)?, grid.value(other, column)?];
-    let nearest = differences(low, high, &it.unit.kind).into_iter().min_by(|x, y| {
-        let distance = |span: &Span| (span.middle() - it.value.abs()).abs();
-        distance(x).total_cmp(&distance(y))
-    })?;
+    let candidates = [&speed, &meant, &columns].into_iter().find(|columns| !columns.is_empty());
+    let fitting = stated
+        .into_iter()
+        .chain(candidates.into_iter().flatten().copied())
+        .find(|&column| fits(column));
+    let Some(column) = fitting.or(stated) else { return Said::Nothing };
+    let (Some(first), Some(second)) = (grid.value(one, column), grid.value(other, column)) else {
+        return Said::Nothing;
+    };
+    let numbers = vec![number, first, second];
+    if fitting.is_none() {
+        let results = results(column).unwrap_or_default();
+        return no_difference(reading, numbers, &results, &grid.headers[column]).into();
+    }
+    let direction = change::said_of(reading, sentence, number)
+        .filter(|_| words::words(after).iter().any(|word| matches!(&**word, "than" | "of")));
+    let more = direction.and_then(|it| it.asks_for_more(&grid.unit(reading, column)));
+    let contradicts = spans(column)
+        .zip(more)
+        .is_some_and(|((a, b), more)| if more { a.is_below(b) } else { b.is_below(a) });
+    if contradicts {
+        let message = format!(
+            "{} and {} have {} and {}: the other way round",
+            grid.labels[one].trim(),
+            grid.labels[other].trim(),
+            reading.printed(first),
+            reading.printed(second)
+        );
+        let rule = Rule::Direction;
+        return Said::Relation(Relation::broken(rule, numbers, Severity::Decision, message));
+    }
+    if stated != Some(column) {
+        return Said::Anything;
+    }
+    Said::Relation(Relation::holds(rule_of(&it.unit.kind), numbers))
+}
+
+/// Returns the finding that a difference is none of the results that two cells give.
+fn no_difference(
+    reading: &Reading<'_>,
+    numbers: Vec<usize>,
+    results: &[Span],
+    header: &str,
+) -> Option<Relation> {
+    let [number, first, second] = *numbers else { return None };
+    let it = &reading.numbers[number];
+    let distance = |span: &&Span| (span.middle() - it.value.abs()).abs();
+    let nearest = results.iter().min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
     let value = show(nearest.middle(), it.decimals);
     let message = format!(
         "{} is printed; {} and {} of the table ({}) give {value}",
         reading.printed(number),
-        reading.printed(numbers[1]),
-        reading.printed(numbers[2]),
-        grid.headers[column].trim()
+        reading.printed(first),
+        reading.printed(second),
+        header.trim()
     );
     Some(
         Relation::broken(rule_of(&it.unit.kind), numbers, Severity::Inconsistent, message)
@@ -383,31 +430,36 @@ fn within_row(
     grid: &Grid,
     sentence: &Sentence,
     (number, row): (usize, usize),
-) -> Option<Relation> {
+) -> Said {
     let it = &reading.numbers[number];
-    if it.unit.is(POINTS) {
-        return None;
-    }
-    let said = change::said_of(reading, sentence, number)?;
+    let Some(said) = change::said_of(reading, sentence, number).filter(|_| !it.unit.is(POINTS))
+    else {
+        return Said::Nothing;
+    };
     let columns: Vec<usize> =
         (1..grid.headers.len()).filter(|&column| grid.value(row, column).is_some()).collect();
     let changes: Vec<usize> = columns
         .iter()
         .copied()
         .filter(|&column| {
-            let cells = (0..grid.cells.len()).filter_map(|row| grid.value(row, column));
-            let signed = cells
-                .into_iter()
-                .any(|cell| matches!(reading.numbers[cell].sign, Sign::Plus | Sign::Minus));
-            signed && grid.unit(reading, column).is(PERCENT)
+            let mut cells = (0..grid.cells.len()).filter_map(|row| grid.value(row, column));
+            let is_signed =
+                |cell: usize| matches!(reading.numbers[cell].sign, Sign::Plus | Sign::Minus);
+            cells.any(is_signed) && grid.unit(reading, column).is(PERCENT)
         })
         .collect();
-    let size = |column: usize| Some(reading.numbers[grid.value(row, column)?].size());
-    if let Some(&column) = columns.iter().find(|&&column| {
+    let is_judged = it.unit.is(PERCENT) && matches!(said, Direction::Faster | Direction::Slower);
+    let stated = match *changes {
+        [column] if is_judged => Some(column),
+        _ => None,
+    };
+    let fits = |column: usize| {
+        let size = grid.value(row, column).map(|cell| reading.numbers[cell].size());
         grid.unit(reading, column).kind == it.unit.kind
-            && size(column).is_some_and(|span| span.meets(it.size()))
-    }) {
-        let cell = grid.value(row, column)?;
+            && size.is_some_and(|span| span.meets(it.size()))
+    };
+    if let Some(column) = columns.iter().copied().find(|&column| fits(column)) {
+        let Some(cell) = grid.value(row, column) else { return Said::Nothing };
         let numbers = vec![number, cell];
         let falls = reading.numbers[cell].sign == Sign::Minus;
         let faster = grid_says_faster(reading, grid, row, falls);
@@ -422,12 +474,26 @@ fn within_row(
                 grid.labels[row].trim(),
                 reading.printed(cell)
             );
-            return Some(Relation::broken(Rule::Direction, numbers, Severity::Decision, message));
+            let rule = Rule::Direction;
+            return Said::Relation(Relation::broken(rule, numbers, Severity::Decision, message));
         }
-        return Some(Relation::holds(Rule::PercentChange, numbers));
+        if stated != Some(column) {
+            return Said::Anything;
+        }
+        return Said::Relation(Relation::holds(Rule::PercentChange, numbers));
     }
-    let [column] = *changes else { return None };
-    let is_judged = it.unit.is(PERCENT) && matches!(said, Direction::Faster | Direction::Slower);
+    stated.and_then(|column| other_change(reading, grid, (number, row, column), &columns)).into()
+}
+
+/// Returns the finding that a difference is neither what the column of differences
+/// has for a row, nor that of two of its values.
+fn other_change(
+    reading: &Reading<'_>,
+    grid: &Grid,
+    (number, row, column): (usize, usize, usize),
+    columns: &[usize],
+) -> Option<Relation> {
+    let it = &reading.numbers[number];
     let pairs =
         columns.iter().flat_map(|&a| columns.iter().map(move |&b| (a, b))).filter(|(a, b)| a < b);
     let fits = pairs.into_iter().any(|(a, b)| {
@@ -439,7 +505,7 @@ fn within_row(
             && low.low > 0.0
             && differences(low, high, PERCENT).iter().any(|span| span.meets(it.size()))
     });
-    if fits || !is_judged {
+    if fits {
         return None;
     }
     let cell = grid.value(row, column)?;

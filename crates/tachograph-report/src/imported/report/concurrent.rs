@@ -10,6 +10,7 @@ use crate::imported::set_of;
 use crate::imported::summary;
 use crate::imported::together::{AgainstSolo, Balance, Together};
 use crate::writer::Writer;
+use tachograph_stats::Proportion;
 
 const BALANCE: Format = Format::Percent(3);
 
@@ -47,8 +48,20 @@ pub(super) fn answer(writer: &mut Writer<'_>, together: &Together) -> Option<Pro
         .value(it.min)
         .text(" to ")
         .value(it.max)
-        .text(".");
-    Some(line)
+        .text(". ");
+    let slowdowns = || together.solo.iter().flat_map(|it| &it.slowdowns);
+    let n_slowed = slowdowns().filter(|(_, ratio)| ratio.interval.low > 1.0).count();
+    let n_all = slowdowns().count();
+    let slowed = Proportion::new(n_slowed as u64, n_all as u64).ok()?;
+    let slowed = slowed.estimate(writer.analysis.rule.confidence);
+    let source = Source::Runs(ALL_RUNS.to_owned());
+    let value = (slowed.fraction, "fraction", Format::Percent(1));
+    let n = (slowed.trials, Some(slowed.interval));
+    let what = (Formula::SlowedDown, source);
+    let claim = writer.estimate("source/solo/slowed_down", value, n, what);
+    Some(line.text("Of the ").part(claim, Part::N).text(" agents, ").value(claim).text(
+        " are slowed down beyond what chance explains: the interval of their slowdown lies above one.",
+    ))
 }
 
 fn balance(

@@ -7,6 +7,7 @@ use crate::document::{Align, Block, Prose, Table, cell, code, text};
 use crate::formula::Formula;
 use crate::imported::session::{Across, Subject};
 use crate::imported::{ImportedAnalysis, set_of};
+use crate::single_agent::latency::imported_note;
 use crate::writer::Writer;
 use tachograph_stats::{Sample, Summary, mean_estimate};
 
@@ -165,7 +166,8 @@ fn ttfts(writer: &mut Writer<'_>, imported: &ImportedAnalysis) {
         caption: text(
             "Time to first token in ms, each with its number of calls. Every call: cold and warm in one \
              mean, as older reports print it; cold and warm are two metrics.",
-        ),
+        )
+        .then(imported_note(writer.analysis)),
         columns: vec![
             (text("session"), Align::Left),
             (text("part"), Align::Left),

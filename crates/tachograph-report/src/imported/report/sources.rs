@@ -50,20 +50,20 @@ pub(super) fn section(writer: &mut Writer<'_>, imported: &ImportedAnalysis) {
         .iter()
         .map(|defect| {
             vec![
-                code(&defect.path),
-                code(&defect.place),
                 Prose::new().quote(&defect.what),
                 Prose::new().quote(&defect.treatment),
+                code(&defect.path),
+                if defect.place.is_empty() { text("whole file") } else { code(&defect.place) },
             ]
         })
         .collect();
     let table = Table {
         caption: text("Every defect, where it is, and what was done about it."),
         columns: vec![
-            (text("file"), Align::Left),
-            (text("place"), Align::Left),
             (text("what is wrong"), Align::Left),
             (text("what was done"), Align::Left),
+            (text("file"), Align::Left),
+            (text("place"), Align::Left),
         ],
         rows,
     };
