@@ -13,11 +13,10 @@ use std::collections::BTreeMap;
 use tachograph_model::event::{CallMeans, CallReported, RunReported, Stage, WorkflowOutcome};
 use tachograph_model::plan::imported::ImportKind;
 use tachograph_model::plan::{Api, Metric};
-use tachograph_model::units::DurationNs;
 
-use crate::bench::{Execution, Reading, Subject, Tool, client, numbered};
+use crate::bench::{Execution, NO_LOADING, Reading, Subject, Tool, client, numbered};
 use crate::findings::{Findings, Place};
-use crate::read::{json, values};
+use crate::read::{json, since, values};
 use crate::reported::{Measured, run_reported};
 use crate::snapshot::{ImportError, Snapshot, SourceFile};
 use crate::sniff::{self, Holds};
@@ -34,7 +33,8 @@ const TOOL: Tool = Tool {
     metric: Metric::OutputThroughput,
 };
 
-const NOT_RECORDED: [&str; 4] = [
+const NOT_RECORDED: [&str; 5] = [
+    NO_LOADING,
     "Prompts and answers are not recorded in the files that are read, nor why the server stopped.",
     "The end of a stream is not recorded, only the last message of it; of a request that failed, \
      mostly not even that.",
@@ -192,16 +192,12 @@ fn timed(reported: &mut RunReported, summary: Option<&Summary>, sent: &[Sent]) {
     let counted = || sent.iter().filter(|it| it.call.stage != Stage::Warmup);
     let first = counted().map(|it| it.began_ns).min();
     let last = counted().filter_map(|it| it.ended_ns).max();
-    reported.wall_ns =
-        first.zip(last).and_then(|(first, last)| last.checked_sub(first)).map(DurationNs);
+    reported.wall_ns = first.zip(last).and_then(|(first, last)| since(first, last));
 }
 
 /// Returns the calls with their distance from the first request.
 fn calls(sent: Vec<Sent>, first: u64) -> Vec<CallReported> {
-    let one = |it: Sent| {
-        let after = it.began_ns.checked_sub(first).map(DurationNs);
-        CallReported { sent_after_ns: after, ..it.call }
-    };
+    let one = |it: Sent| CallReported { sent_after_ns: since(first, it.began_ns), ..it.call };
     numbered(sent.into_iter().map(one).collect())
 }
 

@@ -25,6 +25,10 @@ pub(crate) const AGENT: &str = "client";
 /// The name that its server gets.
 pub(crate) const SERVER: &str = "main";
 
+/// What no tool records that sees a server from outside.
+pub(crate) const NO_LOADING: &str = "Whether the server loaded its model for a call is not recorded: \
+                                     no call can be told to be cold.";
+
 /// One point of a benchmark, executed once: a run of a configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
@@ -114,12 +118,22 @@ impl Reading {
 
 /// Returns the study of executions that have one subject.
 fn set(tool: &Tool, name: &str, mut executions: Vec<Execution>) -> Option<ImportedSet> {
-    executions.sort_by(|a, b| (a.at, &a.session).cmp(&(b.at, &b.session)));
+    let mut begins: BTreeMap<String, u64> = BTreeMap::new();
+    for execution in &executions {
+        let begin = begins.entry(execution.session.clone()).or_insert(execution.at);
+        *begin = execution.at.min(*begin);
+    }
+    let key = |it: &Execution| (begins.get(&it.session).copied(), it.session.clone(), it.at);
+    executions.sort_by_cached_key(key);
     let subject = executions.first()?.subject.clone();
     let mut sessions: BTreeMap<String, u32> = BTreeMap::new();
     for execution in &executions {
         let next = u32::try_from(sessions.len()).unwrap_or(u32::MAX).saturating_add(1);
         sessions.entry(execution.session.clone()).or_insert(next);
+    }
+    let mut points: BTreeMap<String, usize> = BTreeMap::new();
+    for execution in &executions {
+        *points.entry(execution.session.clone()).or_default() += 1;
     }
     let ids = ids(&executions);
     let mut configurations: BTreeMap<ConfigurationId, Configuration> = BTreeMap::new();
@@ -141,7 +155,13 @@ fn set(tool: &Tool, name: &str, mut executions: Vec<Execution>) -> Option<Import
             }
         }
         findings.extend(execution.findings);
-        execution.measured.reported.session = execution.session;
+        let is_alone = points.get(&execution.session) == Some(&1);
+        let reported = &mut execution.measured.reported;
+        reported.session = match &*reported.place {
+            _ if is_alone => execution.session,
+            "" => format!("{} {id}", execution.session),
+            place => format!("{} {place}", execution.session),
+        };
         runs.push(execution.measured.into_run(RunId { configuration: id, block }));
     }
     let imported = Imported {

@@ -16,7 +16,9 @@ use tachograph_model::options::{OptionValue, Options};
 use tachograph_model::plan::imported::ImportKind;
 use tachograph_model::plan::{Api, Metric};
 
-use crate::bench::{Execution, Reading, Subject, Tool, between, client, level, numbered};
+use crate::bench::{
+    Execution, NO_LOADING, Reading, Subject, Tool, between, client, level, numbered,
+};
 use crate::failure;
 use crate::findings::{Findings, Place, Repeated};
 use crate::read::json;
@@ -35,7 +37,8 @@ const TOOL: Tool = Tool {
     metric: Metric::OutputThroughput,
 };
 
-const NOT_RECORDED: [&str; 5] = [
+const NOT_RECORDED: [&str; 6] = [
+    NO_LOADING,
     "When single chunks arrived is not recorded, only the first and the last with content and their \
      number: gaps between chunks are unknown, and what the source calls inter-token latency is a \
      mean over a request.",

@@ -17,7 +17,7 @@ use tachograph_model::units::DurationNs;
 
 use crate::bench::{Execution, Reading, Subject, Tool, client, level};
 use crate::findings::{Findings, Place, mean};
-use crate::read::{json, values, without_bom};
+use crate::read::{YEAR_NS, json, values, without_bom};
 use crate::reported::{Measured, bare_call, run_reported};
 use crate::snapshot::{ImportError, Snapshot, SourceFile};
 use crate::sniff::{self, Holds};
@@ -183,7 +183,6 @@ fn execution(file: &SourceFile, place: &Place<'_>, row: &Row) -> Result<Executio
 
 /// Returns one repetition.
 fn call(place: &Place<'_>, row: &Row, at: usize) -> Result<CallReported, ImportError> {
-    const YEAR_NS: u64 = 365 * 86_400 * 1_000_000_000;
     let sample = row.samples_ns[at];
     if sample == 0 || sample > YEAR_NS {
         return Err(place

@@ -15,12 +15,11 @@ use tachograph_model::event::{CallReported, CallStatus, Stage, Usage};
 use tachograph_model::options::{OptionValue, Options};
 use tachograph_model::plan::imported::ImportKind;
 use tachograph_model::plan::{Api, Metric};
-use tachograph_model::units::DurationNs;
 
-use crate::bench::{Execution, Reading, Subject, Tool, client, level, numbered};
+use crate::bench::{Execution, NO_LOADING, Reading, Subject, Tool, client, level, numbered};
 use crate::failure;
 use crate::findings::{Findings, Place, Repeated};
-use crate::read::values;
+use crate::read::{since, values};
 use crate::reported::{Measured, bare_call, run_reported};
 use crate::snapshot::{ImportError, Snapshot, SourceFile};
 use crate::sniff::{self, Holds};
@@ -36,7 +35,8 @@ const TOOL: Tool = Tool {
     metric: Metric::E2e,
 };
 
-const NOT_RECORDED: [&str; 5] = [
+const NOT_RECORDED: [&str; 6] = [
+    NO_LOADING,
     "The time to the first token is not recorded: the conventions know the time to the first chunk, \
      which may be one without text, and servers send such a chunk first.",
     "When other chunks arrived is not recorded: gaps, decode time and time per output token are \
@@ -71,6 +71,7 @@ struct Group<'a> {
     levels: Options,
     implementation: String,
     calls: Vec<(u64, CallReported)>,
+    findings: Findings,
     repeated: Repeated,
     path: &'a str,
 }
@@ -144,8 +145,8 @@ fn take<'a>(
         *left.others.entry(operation.to_owned()).or_default() += 1;
         return Ok(());
     }
-    let mut own = Findings::default();
-    let ids = found.ids(&mut own);
+    let (mut own, mut of_ids) = (Findings::default(), Findings::default());
+    let ids = found.ids(&mut of_ids);
     if ids.as_ref().is_some_and(|ids| !seen.insert(ids.clone())) {
         left.n_copies += 1;
         return Ok(());
@@ -160,6 +161,7 @@ fn take<'a>(
     });
     group.files.insert(at);
     group.calls.push((start, call));
+    group.findings.extend(of_ids);
     group.repeated.take(own);
     Ok(())
 }
@@ -216,9 +218,12 @@ fn key(file: &SourceFile, operation: &str, found: &Found<'_>) -> (Options, Key) 
 fn call(findings: &mut Findings, found: &Found<'_>) -> Result<(u64, CallReported), ImportError> {
     let own = &found.attributes;
     let (start, end) = found.instants()?;
-    let whole = end.checked_sub(start).map(DurationNs);
+    let whole = since(start, end);
     if whole.is_none() {
-        let what = format!("it ends {} ns before it begins: its clock was set back", start - end);
+        let what = match start.checked_sub(end) {
+            Some(back) => format!("it ends {back} ns before it begins: its clock was set back"),
+            None => "it is longer than a year: an instant is wrong".to_owned(),
+        };
         findings.add(&found.place.at("endTimeUnixNano"), what, "its duration is left out");
     }
     let (status, http_status, error) = outcome(found);
@@ -283,11 +288,11 @@ fn outcome(found: &Found<'_>) -> (CallStatus, Option<u16>, Option<String>) {
 impl Group<'_> {
     fn execution(self, key: Key, files: &[SourceFile]) -> Execution {
         let first = self.calls.iter().map(|(start, _)| *start).min().unwrap_or_default();
-        let calls = self.calls.into_iter().map(|(start, call)| CallReported {
-            sent_after_ns: start.checked_sub(first).map(DurationNs),
-            ..call
-        });
-        let mut findings = Findings::default();
+        let calls = self
+            .calls
+            .into_iter()
+            .map(|(start, call)| CallReported { sent_after_ns: since(first, start), ..call });
+        let mut findings = self.findings;
         self.repeated.into_findings(&mut findings);
         let part = client(self.implementation, numbered(calls.collect()));
         let mut reported = run_reported(self.path, String::new());

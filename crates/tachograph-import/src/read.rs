@@ -8,6 +8,9 @@ use tachograph_model::units::DurationNs;
 
 use crate::snapshot::{ImportError, SourceFile};
 
+/// Nanoseconds of a year: longer than anything that is measured.
+pub(crate) const YEAR_NS: u64 = 365 * 86_400 * 1_000_000_000;
+
 /// The bytes that mark UTF-8 at the begin of a file.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -105,9 +108,13 @@ pub(crate) fn seconds(value: f64) -> Option<DurationNs> {
     nanos(value * 1e9)
 }
 
+/// Returns the time between two instants of one clock in nanoseconds, as [`millis`].
+pub(crate) fn since(from_ns: u64, to_ns: u64) -> Option<DurationNs> {
+    to_ns.checked_sub(from_ns).filter(|it| *it <= YEAR_NS).map(DurationNs)
+}
+
 fn nanos(value: f64) -> Option<DurationNs> {
-    const YEAR_NS: f64 = 365.0 * 86_400.0 * 1e9;
-    if !(0.0..=YEAR_NS).contains(&value) {
+    if !(0.0..=YEAR_NS as f64).contains(&value) {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]

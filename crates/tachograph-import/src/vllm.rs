@@ -18,7 +18,7 @@ use tachograph_model::plan::imported::ImportKind;
 use tachograph_model::plan::{Api, Metric};
 use tachograph_model::units::DurationNs;
 
-use crate::bench::{Execution, Reading, Subject, Tool, client, level, numbered};
+use crate::bench::{Execution, NO_LOADING, Reading, Subject, Tool, client, level, numbered};
 use crate::failure;
 use crate::findings::{Findings, Place};
 use crate::read::{seconds, values};
@@ -39,7 +39,8 @@ const TOOL: Tool = Tool {
 /// Backends whose name says no more than their route.
 const PLAIN_BACKENDS: [&str; 3] = ["openai", "openai-chat", "vllm"];
 
-const NOT_RECORDED: [&str; 5] = [
+const NOT_RECORDED: [&str; 6] = [
+    NO_LOADING,
     "The end of a stream is not recorded: what the source calls latency ends with the last token, so \
      that end-to-end latency is unknown.",
     "Whether a request opened a new connection is not recorded: setting one up is inside its times.",
@@ -177,6 +178,9 @@ fn calls(
         let place = place.at(name);
         place.seconds(&at.to_string(), value)
     };
+    let count = |name: &str, values: &[u64], at: usize| {
+        place.at(name).count(&at.to_string(), values[at] as f64)
+    };
     let one = |at: usize| -> Result<CallReported, ImportError> {
         let text = arrays.errors[at].trim();
         let (ttft, gaps) = (arrays.ttfts[at], &arrays.itls[at]);
@@ -191,7 +195,7 @@ fn calls(
         };
         let gaps: Vec<DurationNs> =
             gaps.iter().map(|gap| of(("itls", *gap), at)).collect::<Result<_, _>>()?;
-        let decode = DurationNs(gaps.iter().map(|gap| gap.0).sum());
+        let decode = DurationNs(gaps.iter().fold(0, |sum, gap| sum.saturating_add(gap.0)));
         let is_streamed = ttft_ns.0 > 0 && !counts_role;
         let sent = arrays.start_times.and_then(|it| it.get(at)).copied();
         Ok(CallReported {
@@ -204,8 +208,9 @@ fn calls(
             decode_ns: Some(decode).filter(|it| is_streamed && it.0 > 0),
             gaps_ns: if is_streamed { gaps } else { Vec::new() },
             usage: Usage {
-                prompt_tokens: Some(arrays.input_lens[at]),
-                output_tokens: Some(arrays.output_lens[at]).filter(|_| !is_failed),
+                prompt_tokens: Some(count("input_lens", arrays.input_lens, at)?),
+                output_tokens: Some(count("output_lens", arrays.output_lens, at)?)
+                    .filter(|_| !is_failed),
                 ..Usage::default()
             },
             answer: arrays.generated_texts.and_then(|it| it.get(at)).cloned(),

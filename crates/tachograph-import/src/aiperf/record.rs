@@ -8,7 +8,7 @@ use tachograph_model::units::DurationNs;
 
 use crate::failure;
 use crate::findings::{Findings, Place};
-use crate::read::millis;
+use crate::read::{millis, since};
 use crate::reported::bare_call;
 use crate::snapshot::ImportError;
 
@@ -182,7 +182,7 @@ pub(super) fn sent(
             "kept as truncated",
         );
     }
-    let whole = end.and_then(|end| end.checked_sub(start)).map(DurationNs);
+    let whole = end.and_then(|end| since(start, end));
     // A request that failed before its answer has an end that is its begin.
     let e2e = whole.filter(|it| it.0 > 0 && !record.is_failed());
     let gaps: Vec<DurationNs> = record.durations(place, "inter_chunk_latency")?;
