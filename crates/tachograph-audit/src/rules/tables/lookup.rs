@@ -366,12 +366,16 @@ fn between_rows(
         return Said::Anything;
     }
     let numbers = vec![number, first, second];
-    if fitting.is_none() {
-        let results = results(column).unwrap_or_default();
-        return no_difference(reading, numbers, &results, &grid.headers[column]).into();
-    }
     let direction = change::said_of(reading, sentence, number)
         .filter(|_| words::words(after).iter().any(|word| matches!(&**word, "than" | "of")));
+    if fitting.is_none() {
+        let mut results = results(column).unwrap_or_default();
+        if direction.is_some() && it.unit.is(PERCENT) {
+            // "Larger than" states a change and no share.
+            results.truncate(2);
+        }
+        return no_difference(reading, numbers, &results, &grid.headers[column]).into();
+    }
     let more = direction.and_then(|it| it.asks_for_more(&grid.unit(reading, column)));
     let contradicts = spans(column)
         .zip(more)
