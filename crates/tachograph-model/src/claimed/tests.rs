@@ -60,7 +60,7 @@ fn errors_name_the_place_and_the_fix() {
             "statment = 'the b",
             "line 6, column 1: unknown name `statment`; did you mean `statement`?",
         ),
-        ("claims/1", "claims/2", "line 1, column 10: this program reads lists"),
+        ("claims-list/1", "claims-list/2", "line 1, column 10: this program reads lists"),
         (
             "value = '114.54'",
             "value = '114.54 tok/s'",
